@@ -1,0 +1,172 @@
+//! Group commit: concurrent logouts share a transaction, on a task of its own that no dropped future cancels.
+//!
+//! The same task puts what was committed into force in memory before anybody hears of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signoff_revocation::{ApplyError, Replica};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{Outcome, Seated, SignOff, Store};
+use crate::time::{Clock, Timestamp};
+use crate::{Error, ErrorKind, Position, steps};
+
+/// What one request of a group came to.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) outcome: Outcome,
+    /// The head after the transaction: once a replica has applied it, the request is in force there.
+    pub(crate) position: Position,
+}
+
+struct Job {
+    request: SignOff,
+    reply: oneshot::Sender<Result<Committed, Error>>,
+}
+
+/// The way to the committing task.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    queue: mpsc::Sender<Job>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// What the committing task works with.
+pub(crate) struct Worker {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) batch: usize,
+}
+
+/// A full queue makes callers wait, and their time limit turns that into an error: back-pressure, never loss.
+const QUEUE: usize = 1024;
+/// How many entries are read from the log at once.
+const PAGE: u32 = 10_000;
+
+impl Committer {
+    /// Starts the task. It ends, and leaves the seat, when the committer is dropped and its queue is worked off.
+    pub(crate) fn start(worker: Worker, seated: Seated) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(async move {
+            Arc::new(worker).run(jobs).await;
+            drop(seated);
+        });
+        Self { queue, task }
+    }
+
+    /// Commits a request. From the moment it is queued it happens, whether or not anybody waits for the answer.
+    pub(crate) async fn commit(&self, request: SignOff, patience: Duration) -> Result<Committed, Error> {
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            steps::reached("logout: queued");
+            self.queue.send(Job { request, reply }).await.map_err(|_| closed())?;
+            answer.await.map_err(|_| closed())?
+        };
+        let answered = tokio::time::timeout(patience, exchange).await;
+        answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the store did not confirm the logout in time"))?
+    }
+
+    /// Works off the queue and leaves the seat.
+    pub(crate) async fn close(self) {
+        drop(self.queue);
+        // A task that panicked has left its seat as well, by unwinding.
+        let _ = self.task.await;
+    }
+}
+
+impl Worker {
+    async fn run(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>) {
+        let mut group = Vec::new();
+        while jobs.recv_many(&mut group, self.batch).await > 0 {
+            let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
+            let worker = Arc::clone(&self);
+            // A task of its own, so that a store that panics fails this group and not all logouts to come.
+            let work = tokio::spawn(async move { worker.commit_group(&requests).await });
+            let results = work.await.unwrap_or_else(|_| {
+                let broken = Error::new(ErrorKind::Internal, "the store panicked during a logout");
+                replies.iter().map(|_| Err(broken.clone())).collect()
+            });
+            for (reply, result) in replies.into_iter().zip(results) {
+                // Nobody waits any more: the logout happened all the same.
+                let _ = reply.send(result);
+            }
+        }
+    }
+
+    async fn commit_group(&self, requests: &[SignOff]) -> Vec<Result<Committed, Error>> {
+        let whole = self.commit_together(requests).await;
+        match whole {
+            Ok(committed) => committed.into_iter().map(Ok).collect(),
+            // The fault of one request must not fail its neighbours: each gets a transaction of its own.
+            Err(error) if requests.len() > 1 && error.kind() != ErrorKind::Unavailable => {
+                let mut results = Vec::with_capacity(requests.len());
+                for request in requests {
+                    let alone = self.commit_together(std::slice::from_ref(request)).await;
+                    results.push(alone.and_then(|mut committed| {
+                        committed.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the store lost an outcome"))
+                    }));
+                }
+                results
+            }
+            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn commit_together(&self, requests: &[SignOff]) -> Result<Vec<Committed>, Error> {
+        steps::reached("logout: before the transaction");
+        let now = self.now()?;
+        let signed_off = match self.store.sign_off(requests, now).await {
+            Ok(signed_off) => signed_off,
+            Err(error) => {
+                // It may have committed although the answer was lost. If so, the log tells, and the tokens die here
+                // before the caller hears of the error; if the log cannot be read either, the retry will find out.
+                let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
+                return Err(error);
+            }
+        };
+        steps::reached("logout: after the transaction");
+        if signed_off.outcomes.len() != requests.len() {
+            return Err(Error::new(ErrorKind::Internal, "the store answered for another number of requests"));
+        }
+        match self.replica.apply(&signed_off.page) {
+            Ok(_) => {}
+            Err(ApplyError::Gap { .. }) => catch_up(&*self.store, &self.replica).await?,
+            Err(error) => return Err(damaged(error)),
+        }
+        steps::reached("logout: in force");
+        let position = signed_off.page.through;
+        Ok(signed_off.outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
+    }
+
+    fn now(&self) -> Result<Timestamp, Error> {
+        self.clock.wall().ok_or_else(unreadable_clock)
+    }
+}
+
+/// Reads the log from where the replica stands to its head.
+pub(crate) async fn catch_up(store: &dyn Store, replica: &Replica) -> Result<(), Error> {
+    loop {
+        let read = store.log_after(replica.applied(), PAGE).await?;
+        let applied = replica.apply(&read.page).map_err(damaged)?;
+        if applied >= read.head {
+            return Ok(());
+        }
+        if read.page.through <= read.page.after {
+            return Err(Error::new(ErrorKind::Internal, "the store returned a log page that leads nowhere"));
+        }
+    }
+}
+
+pub(crate) fn unreadable_clock() -> Error {
+    Error::new(ErrorKind::Unavailable, "the clock is unreadable, or shows a time before 1970 or after 9999")
+}
+
+fn damaged(error: ApplyError) -> Error {
+    Error::new(ErrorKind::Data, "the revocation log is damaged").with_source(error)
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Unavailable, "this Signoff is closing")
+}

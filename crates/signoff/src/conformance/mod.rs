@@ -1,0 +1,137 @@
+//! The suite that every store must pass: one function per contract of [`Store`], plain and asynchronous.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! signoff::conformance::run(async || signoff::MemoryStore::new()).await;
+//! # }
+//! ```
+//!
+//! Every function wants an empty store and panics where the contract is broken.
+
+mod log;
+mod races;
+mod sessions;
+
+use std::time::Duration;
+
+use crate::audit::{AuditEvent, AuditKind, Cause, Context};
+use crate::store::{Scope, SessionTarget, SignOff, Target};
+use crate::time::Timestamp;
+use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
+
+pub use log::{
+    a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
+    sign_off_is_one_batch, terms_never_shrink, the_log_is_complete_and_ordered, wide_revocations_cut_sessions_off,
+};
+pub use races::{
+    concurrent_creates_conflict, concurrent_sign_offs_destroy_once, concurrent_updates_lose_nothing,
+    updates_never_revive,
+};
+pub use sessions::{
+    create_never_overwrites, destroyed_is_gone_for_good, expiry_hides_a_session, listing_pages_by_id,
+    lookups_compare_bytes, records_are_written_with_the_change, sessions_come_back_as_they_went,
+    touch_moves_the_idle_end, update_compares_versions,
+};
+
+/// Runs the whole suite, each contract on a store of its own.
+pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
+    create_never_overwrites(&empty().await).await;
+    sessions_come_back_as_they_went(&empty().await).await;
+    lookups_compare_bytes(&empty().await).await;
+    expiry_hides_a_session(&empty().await).await;
+    update_compares_versions(&empty().await).await;
+    touch_moves_the_idle_end(&empty().await).await;
+    destroyed_is_gone_for_good(&empty().await).await;
+    listing_pages_by_id(&empty().await).await;
+    records_are_written_with_the_change(&empty().await).await;
+    terms_never_shrink(&empty().await).await;
+    positions_grow_whatever_the_clock_does(&empty().await).await;
+    the_log_is_complete_and_ordered(&empty().await).await;
+    a_page_ends_where_it_says(&empty().await).await;
+    sign_off_is_one_batch(&empty().await).await;
+    a_scope_is_one_entry(&empty().await).await;
+    wide_revocations_cut_sessions_off(&empty().await).await;
+    purge_keeps_the_living(&empty().await).await;
+    concurrent_creates_conflict(&empty().await).await;
+    concurrent_updates_lose_nothing(&empty().await).await;
+    concurrent_sign_offs_destroy_once(&empty().await).await;
+    updates_never_revive(&empty().await).await;
+}
+
+/// A time in the middle of nowhere; stores have no clock.
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(1_000_000 + secs).expect("a small time")
+}
+
+fn subject(name: &str) -> Subject {
+    Subject::new(name).expect("a good subject")
+}
+
+fn id() -> SessionId {
+    SessionId::generate().expect("random numbers")
+}
+
+fn hash(n: u8) -> TokenHash {
+    TokenHash::from_bytes([n; 32])
+}
+
+/// A session of `owner` from second 0: idle end at 100, absolute end at 1,000.
+fn session(owner: &str) -> Session {
+    Session {
+        id: id(),
+        subject: subject(owner),
+        client_id: ClientId::new("app").expect("a good client id"),
+        born: Position::ZERO,
+        created_at: at(0),
+        last_seen_at: at(0),
+        idle_expires_at: at(100),
+        expires_at: at(1_000),
+        scope: None,
+        claims: None,
+        data: b"data".to_vec(),
+        version: 1,
+        device: None,
+        context: Context::new(),
+    }
+}
+
+fn login(session: &Session) -> AuditEvent {
+    AuditEvent {
+        at: session.created_at,
+        kind: AuditKind::LoggedIn,
+        subject: Some(session.subject.clone()),
+        actor: Actor::Subject,
+        reason: None,
+        session: Some(session.id.fingerprint()),
+        logout: None,
+        detail: None,
+        context: session.context.clone(),
+    }
+}
+
+async fn create(store: &dyn Store, session: &Session, token: Option<&TokenHash>) -> Session {
+    let now = session.created_at;
+    let born = store.create_session(session, token, &login(session), now).await.expect("created");
+    Session { born, ..session.clone() }
+}
+
+async fn load(store: &dyn Store, id: &SessionId, now: Timestamp) -> Option<Session> {
+    store.load_session(crate::store::SessionKey::Id(id), now).await.expect("loaded")
+}
+
+fn sign_off(target: Target) -> SignOff {
+    let id = LogoutId::generate().expect("random numbers");
+    SignOff { id, target, cause: Cause::logout(), margin: Duration::from_secs(60) }
+}
+
+fn one(id: SessionId) -> SignOff {
+    sign_off(Target::Sessions(vec![SessionTarget { id, revoke_unknown_until: None }]))
+}
+
+fn everywhere(owner: &str, except: Option<SessionId>) -> SignOff {
+    sign_off(Target::Subject { subject: subject(owner), except, revoke_until: at(5_000) })
+}
+
+fn scope(scope: Scope<'_>) -> SignOff {
+    sign_off(Target::Scope { revocation: scope.into(), revoke_until: at(5_000) })
+}

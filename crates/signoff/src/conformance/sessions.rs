@@ -1,0 +1,173 @@
+//! Contracts of single sessions.
+
+use super::{at, create, everywhere, hash, id, load, login, one, session, sign_off, subject};
+use crate::audit::{AuditKind, Context, Reason};
+use crate::store::{Outcome, SessionKey, SessionTarget, Target};
+use crate::{ErrorKind, Position, Session, SessionId, Store, Update};
+
+/// A second session under the same id or token is a conflict, dead or alive, and changes nothing.
+pub async fn create_never_overwrites(store: &dyn Store) {
+    let first = create(store, &session("alice"), Some(&hash(1))).await;
+    let same_id = Session { id: first.id, ..session("mallory") };
+    let conflict = store.create_session(&same_id, Some(&hash(2)), &login(&same_id), at(1)).await;
+    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+    let same_token = session("mallory");
+    let conflict = store.create_session(&same_token, Some(&hash(1)), &login(&same_token), at(1)).await;
+    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(load(store, &first.id, at(1)).await, Some(first.clone()));
+    assert_eq!(load(store, &same_token.id, at(1)).await, None, "a refused session left a row");
+    assert!(store.find_by_token(&hash(2)).await.expect("found").is_none(), "a refused session left a token");
+    assert!(store.audit_trail(&subject("mallory"), 10).await.expect("read").is_empty());
+
+    store.sign_off(&[one(first.id)], at(2)).await.expect("signed off");
+    let conflict = store.create_session(&same_id, None, &login(&same_id), at(3)).await;
+    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict, "the dead keep their id");
+}
+
+/// Every part of a session survives, to the last byte.
+pub async fn sessions_come_back_as_they_went(store: &dyn Store) {
+    let full = Session {
+        scope: Some("read write".into()),
+        claims: Some(r#"{"role":"ädmin"}"#.into()),
+        data: (0..=255).collect(),
+        device: Some("Фирефокс on Linux".into()),
+        context: Context::new().with_address("2001:db8::1".parse().expect("an address")).with_user_agent("curl/8"),
+        ..session("älice ")
+    };
+    let bare = Session { data: Vec::new(), ..session("bob") };
+    for (key, session) in [(hash(1), full), (hash(2), bare)] {
+        let created = create(store, &session, Some(&key)).await;
+        assert!(created.born > Position::ZERO);
+        assert_eq!(load(store, &session.id, at(1)).await, Some(created.clone()));
+        assert_eq!(store.load_session(SessionKey::Token(&key), at(1)).await.expect("loaded"), Some(created.clone()));
+        assert_eq!(store.find_by_token(&key).await.expect("found"), Some(created));
+    }
+}
+
+/// Neither case, nor accents, nor trailing blanks are folded; unknown things are unknown.
+pub async fn lookups_compare_bytes(store: &dyn Store) {
+    let alice = create(store, &session("alice"), Some(&hash(1))).await;
+    for other in ["Alice", "alice ", "alicé", "alic"] {
+        create(store, &session(other), None).await;
+        let outcome = store.sign_off(&[everywhere(other, None)], at(1)).await.expect("signed off").outcomes[0];
+        assert_eq!(outcome.destroyed, 1, "{other:?}");
+        assert!(store.list_sessions(&subject(other), None, 10, at(2)).await.expect("listed").is_empty());
+    }
+    assert_eq!(load(store, &alice.id, at(2)).await, Some(alice));
+    assert_eq!(load(store, &id(), at(2)).await, None);
+    assert!(store.load_session(SessionKey::Token(&hash(9)), at(2)).await.expect("loaded").is_none());
+    assert!(store.find_by_token(&hash(9)).await.expect("found").is_none());
+}
+
+/// At its idle or absolute end, and not before, a session is as good as unknown; logging out still finds it.
+pub async fn expiry_hides_a_session(store: &dyn Store) {
+    let idle = create(store, &session("alice"), Some(&hash(1))).await;
+    let last = at(100).saturating_sub(std::time::Duration::from_micros(1));
+    assert!(load(store, &idle.id, last).await.is_some());
+    for now in [at(100), at(999), at(1_000), at(9_999)] {
+        assert_eq!(load(store, &idle.id, now).await, None);
+        assert!(store.list_sessions(&subject("alice"), None, 10, now).await.expect("listed").is_empty());
+        assert_eq!(store.update_session(&idle.id, 1, b"x", now).await.expect("answered"), Update::Gone);
+        assert_eq!(store.touch_session(&idle.id, at(99_999), now).await.expect("answered"), None);
+        assert!(store.find_by_token(&hash(1)).await.expect("found").is_some());
+    }
+    let outcome = store.sign_off(&[one(idle.id)], at(9_999)).await.expect("signed off").outcomes[0];
+    assert_eq!(outcome, Outcome { destroyed: 1, gone: 0, unknown: 0 });
+}
+
+/// An update names the version that it is based on.
+pub async fn update_compares_versions(store: &dyn Store) {
+    let created = create(store, &session("alice"), None).await;
+    assert_eq!(store.update_session(&created.id, 1, b"two", at(1)).await.expect("answered"), Update::Saved(2));
+    assert_eq!(store.update_session(&created.id, 1, b"late", at(1)).await.expect("answered"), Update::Conflict);
+    assert_eq!(store.update_session(&created.id, 3, b"early", at(1)).await.expect("answered"), Update::Conflict);
+    let expect = Session { data: b"two".to_vec(), version: 2, ..created.clone() };
+    assert_eq!(load(store, &created.id, at(1)).await, Some(expect));
+    assert_eq!(store.update_session(&id(), 1, b"x", at(1)).await.expect("answered"), Update::Gone);
+}
+
+/// A touch moves the idle end, never past the absolute end, and nothing else.
+pub async fn touch_moves_the_idle_end(store: &dyn Store) {
+    let created = create(store, &session("alice"), None).await;
+    let touched = store.touch_session(&created.id, at(150), at(50)).await.expect("answered");
+    let expect = Session { last_seen_at: at(50), idle_expires_at: at(150), ..created.clone() };
+    assert_eq!(touched, Some(expect.clone()));
+    assert_eq!(load(store, &created.id, at(149)).await, Some(expect));
+    let capped = store.touch_session(&created.id, at(9_999), at(149)).await.expect("answered").expect("live");
+    assert_eq!(capped.idle_expires_at, at(1_000));
+    assert_eq!(store.touch_session(&id(), at(150), at(50)).await.expect("answered"), None);
+}
+
+/// A destroyed session has no data, cannot be used, updated or touched, and is found gone by the next logout.
+pub async fn destroyed_is_gone_for_good(store: &dyn Store) {
+    let mine = create(store, &session("alice"), Some(&hash(1))).await;
+    let other = create(store, &session("alice"), Some(&hash(2))).await;
+    let signed_off = store.sign_off(&[one(mine.id)], at(1)).await.expect("signed off");
+    assert_eq!(signed_off.outcomes, [Outcome { destroyed: 1, gone: 0, unknown: 0 }]);
+
+    assert_eq!(load(store, &mine.id, at(1)).await, None);
+    assert!(store.load_session(SessionKey::Token(&hash(1)), at(1)).await.expect("loaded").is_none());
+    assert_eq!(store.update_session(&mine.id, 1, b"late", at(1)).await.expect("answered"), Update::Gone);
+    assert_eq!(store.touch_session(&mine.id, at(500), at(1)).await.expect("answered"), None);
+    let tombstone = store.find_by_token(&hash(1)).await.expect("found").expect("kept until purged");
+    assert_eq!((tombstone.id, &tombstone.subject), (mine.id, &mine.subject));
+    assert!(tombstone.data.is_empty(), "the data of a destroyed session is gone");
+
+    let again = store.sign_off(&[one(mine.id)], at(2)).await.expect("signed off");
+    assert_eq!(again.outcomes, [Outcome { destroyed: 0, gone: 1, unknown: 0 }]);
+    assert!(again.page.entries.is_empty(), "a second logout adds nothing to the log");
+    assert_eq!(again.page.through, signed_off.page.through);
+    let unknown = store.sign_off(&[one(id())], at(2)).await.expect("signed off");
+    assert_eq!(unknown.outcomes, [Outcome { destroyed: 0, gone: 0, unknown: 1 }]);
+    assert!(unknown.page.entries.is_empty());
+    let lost = SessionTarget { id: id(), revoke_unknown_until: Some(at(7_000)) };
+    let lost = store.sign_off(&[sign_off(Target::Sessions(vec![lost]))], at(2)).await.expect("signed off");
+    assert_eq!(lost.page.entries.len(), 1, "an unknown session is revoked when that is asked for");
+    assert_eq!(lost.page.entries[0].expires_at(), at(7_000));
+    assert!(load(store, &other.id, at(2)).await.is_some(), "the sibling lives");
+}
+
+/// Pages are in the order of ids, complete and without repetition.
+pub async fn listing_pages_by_id(store: &dyn Store) {
+    let mut ids: Vec<SessionId> = Vec::new();
+    for _ in 0..7 {
+        ids.push(create(store, &session("alice"), None).await.id);
+    }
+    create(store, &session("bob"), None).await;
+    store.sign_off(&[one(ids.swap_remove(3))], at(1)).await.expect("signed off");
+    ids.sort_unstable();
+    let mut listed: Vec<SessionId> = Vec::new();
+    loop {
+        let page = store.list_sessions(&subject("alice"), listed.last(), 4, at(1)).await.expect("listed");
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 4);
+        listed.extend(page.iter().map(|session| session.id));
+    }
+    assert_eq!(listed, ids);
+}
+
+/// Logins and logouts leave records with fingerprints; what did not happen leaves none.
+pub async fn records_are_written_with_the_change(store: &dyn Store) {
+    let alice = create(store, &session("alice"), None).await;
+    let request = one(alice.id);
+    store.sign_off(std::slice::from_ref(&request), at(1)).await.expect("signed off");
+    store.sign_off(&[one(alice.id)], at(2)).await.expect("signed off");
+    create(store, &session("alice"), None).await;
+    store.sign_off(&[everywhere("alice", None)], at(3)).await.expect("signed off");
+    let trail = store.audit_trail(&subject("alice"), 10).await.expect("read");
+    let kinds: Vec<_> = trail.iter().rev().map(|event| event.kind).collect();
+    assert_eq!(kinds[..3], [AuditKind::LoggedIn, AuditKind::LoggedOut, AuditKind::LoggedIn]);
+    assert_eq!(kinds[3..], [AuditKind::LoggedOut, AuditKind::Revoked], "one per session and one for the subject");
+    let logout = &trail[trail.len() - 2];
+    assert_eq!(logout.at, at(1));
+    assert_eq!(logout.logout, Some(request.id));
+    assert_eq!(logout.reason, Some(Reason::Logout));
+    assert_eq!(logout.session, Some(alice.id.fingerprint()));
+    assert_eq!(store.audit_trail(&subject("alice"), 2).await.expect("read").len(), 2);
+
+    let lone = login(&session("carol"));
+    store.record(&lone).await.expect("recorded");
+    assert_eq!(store.audit_trail(&subject("carol"), 10).await.expect("read"), [lone]);
+}

@@ -1,0 +1,171 @@
+//! Names of things: random 128-bit ids, and the texts that name people and programs.
+//!
+//! No id is a credential: knowing a session's id opens nothing. Credentials are tokens, see [`crate::Secret`].
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+
+use crate::{Error, ErrorKind, secret};
+
+macro_rules! random_id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        ///
+        /// 16 random bytes; as text, 22 characters of unpadded base64url.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// A new random id.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Unavailable`] when the operating system gives no random numbers.
+            pub fn generate() -> Result<Self, Error> {
+                secret::random().map(Self)
+            }
+
+            /// An id that was stored as bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, for stores and for [`Scope`](crate::Scope)s.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+
+            /// Twelve hexadecimal digits of a hash, for logs: enough to tell sessions apart, useless to find them.
+            pub fn fingerprint(&self) -> String {
+                let hash = digest::digest(&digest::SHA256, &[b"signoff fingerprint ", self.0.as_slice()].concat());
+                hash.as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// The canonical text only.
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let mut bytes = [0; 16];
+                // Checked first, so that hostile text of any length costs nothing.
+                if text.len() == 22 && URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(16) {
+                    return Ok(Self(bytes));
+                }
+                Err(Error::new(ErrorKind::Misuse, concat!("not a ", stringify!($name))))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut text = [0; 22];
+                let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
+                f.write_str(std::str::from_utf8(&text[..written]).unwrap_or_default())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "(#{})"), self.fingerprint())
+            }
+        }
+    };
+}
+
+random_id! {
+    /// Names one logout, in the answer to the user and in the audit trail.
+    LogoutId
+}
+random_id! {
+    /// Names a session: the claim `sid`. A handle, not a credential.
+    SessionId
+}
+random_id! {
+    /// Names one JWT: the claim `jti` (RFC 7519, section 4.1.7).
+    TokenId
+}
+
+macro_rules! text_id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        ///
+        /// 1 to 255 bytes of UTF-8 without control characters, compared byte for byte: no case folding, no trimming,
+        /// no Unicode normalisation.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Misuse`] when it is empty, too long, or has control characters.
+            pub fn new(text: &str) -> Result<Self, Error> {
+                if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
+                    let what = concat!(stringify!($name), ": 1 to 255 bytes without control characters, please");
+                    return Err(Error::new(ErrorKind::Misuse, what));
+                }
+                Ok(Self(text.into()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The program that a token was minted for: the claim `client_id` (RFC 9068, section 2.2).
+    ClientId
+}
+text_id! {
+    /// Whom a session belongs to: the claim `sub` (RFC 7519, section 4.1.2).
+    Subject
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_one_spelling() {
+        let id = SessionId::generate().unwrap();
+        assert_eq!(id.to_string().parse::<SessionId>().unwrap(), id);
+        let zero = SessionId::from_bytes([0; 16]).to_string();
+        assert_eq!(zero, "A".repeat(22));
+        for bad in ["", "A", &"A".repeat(23), &("A".repeat(21) + "B"), &("A".repeat(21) + "="), &"é".repeat(11)] {
+            assert!(bad.parse::<SessionId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_a_fingerprint_and_not_the_id() {
+        let id = SessionId::generate().unwrap();
+        let debug = format!("{id:?}");
+        assert!(!debug.contains(&id.to_string()));
+        assert!(debug.contains(&id.fingerprint()));
+    }
+
+    #[test]
+    fn subjects_are_bytes() {
+        assert_ne!(Subject::new("alice").unwrap(), Subject::new("Alice").unwrap());
+        assert_ne!(Subject::new("alice").unwrap(), Subject::new("alice ").unwrap());
+        for bad in ["", "a\0b", "a\nb", &"a".repeat(256)] {
+            assert_eq!(Subject::new(bad).unwrap_err().kind(), ErrorKind::Misuse);
+        }
+        assert!(Subject::new(&"é".repeat(127)).is_ok());
+    }
+}

@@ -1,0 +1,91 @@
+//! A private key in a file that only its owner can read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{Algorithm, SigningKey, crypto};
+use crate::{Error, ErrorKind, LogoutId};
+
+impl SigningKey {
+    /// The key in the file at `path`; when there is none, a new one, which the file then holds.
+    ///
+    /// The file holds PKCS#8 in DER (for HS256, 32 secret bytes) and is readable by its owner only. It appears whole or
+    /// not at all, whenever the process dies, and two processes that start at once end with the same key.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: the file holds no key of this algorithm, or others can read it.
+    /// * [`ErrorKind::Unavailable`]: it cannot be read or written.
+    pub fn load_or_create(path: impl AsRef<Path>, algorithm: Algorithm) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = match read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(path, &crypto::generate_pkcs8(algorithm)?).map_err(unavailable)?;
+                // Read back rather than returned: another process may have been first.
+                read(path).map_err(unavailable)?
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(Error::new(
+                    ErrorKind::Misuse,
+                    "the key file must be readable by its owner, and by nobody else",
+                )
+                .with_source(error));
+            }
+            Err(error) => return Err(unavailable(error)),
+        };
+        match algorithm {
+            Algorithm::Hs256 => Self::from_secret(&bytes),
+            _ => Self::from_pkcs8(algorithm, &bytes),
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can read the file"));
+        }
+    }
+    // A key has well under a kilobyte; a larger file is something else.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    file.take(4096).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes beside, makes durable, then links into place, which fails when somebody was faster.
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unique = LogoutId::generate().map_err(io::Error::other)?.fingerprint();
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{unique}.new"));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let result = options.open(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        match fs::hard_link(&beside, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    });
+    let removed = fs::remove_file(&beside);
+    result.and(removed)?;
+    #[cfg(unix)]
+    if let Some(parent) = path.parent() {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn unavailable(error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the key file cannot be read or written").with_source(error)
+}

@@ -1,0 +1,211 @@
+//! Logging out: destroy, revoke, and only then the receipt that clears cookies.
+
+use crate::commit::Committed;
+use crate::cookie::CookieSpec;
+use crate::site::SameOrigin;
+use crate::store::{SessionTarget, SignOff, Target};
+use crate::{Authentic, Cause, Denied, Error, ErrorKind, LogoutId, Rejection, Signoff, Unverified, steps};
+
+/// Proof that the sessions are destroyed, their revocations logged and the audit record written, in one transaction
+/// that is durable.
+#[derive(Debug)]
+#[must_use = "the tokens may still be accepted: revoke it"]
+pub struct Destroyed {
+    id: LogoutId,
+    committed: Committed,
+}
+
+impl Destroyed {
+    /// Checked by the caller: the store has confirmed the commit.
+    const fn assertion(id: LogoutId, committed: Committed) -> Self {
+        Self { id, committed }
+    }
+}
+
+/// Proof that no node accepts the tokens any more.
+#[derive(Debug)]
+#[must_use = "the browser still holds the cookies: turn it into a receipt"]
+pub struct Revoked {
+    id: LogoutId,
+    destroyed: u64,
+}
+
+impl Revoked {
+    /// Checked by the caller: every replica that may answer has applied the position of the commit.
+    const fn assertion(destroyed: &Destroyed) -> Self {
+        Self { id: destroyed.id, destroyed: destroyed.committed.outcome.destroyed }
+    }
+
+    /// The last step: what the client may now be told.
+    pub fn into_receipt(self) -> Receipt {
+        Receipt { id: self.id, destroyed: self.destroyed }
+    }
+}
+
+/// A finished logout. The only source of clearing headers.
+#[derive(Debug)]
+#[must_use = "send its headers and its body to the client, or the browser keeps its cookies"]
+pub struct Receipt {
+    id: LogoutId,
+    destroyed: u64,
+}
+
+impl Receipt {
+    /// The name of this logout, as in the audit trail.
+    pub const fn logout_id(&self) -> &LogoutId {
+        &self.id
+    }
+
+    /// How many sessions this logout destroyed; zero when all were gone already.
+    pub const fn destroyed(&self) -> u64 {
+        self.destroyed
+    }
+
+    /// The headers that clear the client: one `Set-Cookie` per cookie, to be *appended*, and `Clear-Site-Data` if the
+    /// request is proven to come from our own pages.
+    ///
+    /// `Clear-Site-Data: "storage"` empties the whole origin: localStorage, sessionStorage, IndexedDB, caches, service
+    /// workers. `"cookies"` would log the person out of every sibling application of the registrable domain, so it is
+    /// not sent; nor is `"cache"`, which holds browsers up for seconds.
+    pub fn headers(&self, cookies: &[CookieSpec], proof: Option<&SameOrigin>) -> Vec<(&'static str, String)> {
+        let cleared = cookies.iter().map(|cookie| ("set-cookie", cookie.clear()));
+        let storage = proof.map(|_| ("clear-site-data", "\"storage\"".to_owned()));
+        cleared.chain(storage).collect()
+    }
+
+    /// The JSON that proves the logout to the page.
+    pub fn body(&self) -> String {
+        format!(r#"{{"status":"destroyed","session":true,"tokens":true,"logout_id":"{}"}}"#, self.id)
+    }
+}
+
+impl Signoff {
+    /// Logs out the sessions of all these credentials: every token of theirs is dead when this returns `Ok`.
+    ///
+    /// Expired and already revoked tokens count, as long as their signature (or stored hash) is good: the session must
+    /// die even when its token did first. Logging out twice succeeds. Credentials that are not ours are passed over.
+    ///
+    /// The work goes on when this future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// * [`Denied::Rejected`]: none of the credentials is ours. Nothing happened.
+    /// * [`Denied::Failed`]: the store did not confirm. Tell the person that they are still signed in; a retry
+    ///   completes the logout.
+    pub async fn log_out(&self, tokens: &[&str], cause: Cause) -> Result<Receipt, Denied> {
+        let credentials = self.recognise_all(tokens).await?;
+        let destroyed = self.destroy(credentials, cause).await?;
+        let revoked = self.revoke_destroyed(destroyed).await?;
+        steps::reached("logout: before the answer");
+        Ok(revoked.into_receipt())
+    }
+
+    /// Logs out all sessions of whoever these credentials belong to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::log_out`]. Credentials of several people are [`Rejection::Ambiguous`].
+    pub async fn log_out_everywhere(&self, tokens: &[&str], cause: Cause) -> Result<Receipt, Denied> {
+        let credentials = self.recognise_all(tokens).await?;
+        let destroyed = self.destroy_everywhere(credentials, cause).await?;
+        let revoked = self.revoke_destroyed(destroyed).await?;
+        steps::reached("logout: before the answer");
+        Ok(revoked.into_receipt())
+    }
+
+    /// Finds out whether a credential is ours: its signature, or the hash that the store keeps, is good. It may be
+    /// expired or revoked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::log_out`].
+    pub async fn recognise(&self, token: Unverified<'_>) -> Result<Authentic, Denied> {
+        self.recognise_dead_or_alive(token).await
+    }
+
+    /// The first step: destroys the sessions of these credentials, revokes and records, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: no credentials.
+    /// * [`ErrorKind::Unavailable`]: the store did not confirm; it may have happened. Retry.
+    pub async fn destroy(&self, credentials: Vec<Authentic>, cause: Cause) -> Result<Destroyed, Error> {
+        if credentials.is_empty() {
+            return Err(Error::new(ErrorKind::Misuse, "nothing to log out"));
+        }
+        let now = self.now()?;
+        let mut targets: Vec<SessionTarget> = Vec::with_capacity(credentials.len());
+        for credential in &credentials {
+            let claims = credential.claims();
+            if targets.iter().all(|target| target.id != *claims.session_id()) {
+                // A session that the store lost still has tokens that verify. They die by the log, once.
+                let known = self.is_session_revoked(claims);
+                let revoke_unknown_until = (!known).then(|| self.policy().retain_wide(now.max(claims.expires_at())));
+                targets.push(SessionTarget { id: *claims.session_id(), revoke_unknown_until });
+            }
+        }
+        self.commit(Target::Sessions(targets), cause).await
+    }
+
+    /// As [`Signoff::destroy`], for all sessions of the subject.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::destroy`]; [`Rejection::Ambiguous`] when the credentials belong to several people.
+    pub async fn destroy_everywhere(&self, credentials: Vec<Authentic>, cause: Cause) -> Result<Destroyed, Denied> {
+        let mut subjects = credentials.into_iter().map(Authentic::into_claims).map(|claims| claims.subject);
+        let Some(subject) = subjects.next() else {
+            return Err(Error::new(ErrorKind::Misuse, "nothing to log out").into());
+        };
+        if subjects.any(|other| other != subject) {
+            return Err(Rejection::Ambiguous.into());
+        }
+        let revoke_until = self.policy().retain_wide(self.now()?);
+        let destroyed = self.commit(Target::Subject { subject, except: None, revoke_until }, cause).await?;
+        Ok(destroyed)
+    }
+
+    /// The second step: makes sure that no node accepts the tokens any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`]: not known yet. A retry of the logout finds the sessions gone and completes.
+    pub async fn revoke_destroyed(&self, destroyed: Destroyed) -> Result<Revoked, Error> {
+        // The committing task puts a commit into force before it answers, so on this node it is; a later version waits
+        // here for the other nodes.
+        if self.applied() < destroyed.committed.position {
+            self.catch_up().await?;
+        }
+        if self.applied() < destroyed.committed.position {
+            return Err(Error::new(ErrorKind::Data, "the log ends before a commit that it confirmed"));
+        }
+        Ok(Revoked::assertion(&destroyed))
+    }
+
+    pub(crate) async fn commit(&self, target: Target, cause: Cause) -> Result<Destroyed, Error> {
+        let id = LogoutId::generate()?;
+        let request = SignOff { id, target, cause, margin: self.policy().margin() };
+        let committed = self.committer().commit(request, self.policy().settings.commit_timeout).await?;
+        Ok(Destroyed::assertion(id, committed))
+    }
+
+    async fn recognise_all(&self, tokens: &[&str]) -> Result<Vec<Authentic>, Denied> {
+        let mut credentials = Vec::new();
+        let mut refused = Rejection::Malformed;
+        for token in tokens {
+            match async { self.recognise(Unverified::parse(token)?).await }.await {
+                Ok(authentic) => credentials.push(authentic),
+                Err(Denied::Rejected(rejection)) => refused = rejection,
+                // One credential that cannot be looked up may be a live one: no receipt without it.
+                Err(failed) => return Err(failed),
+            }
+        }
+        if credentials.is_empty() { Err(refused.into()) } else { Ok(credentials) }
+    }
+}
+
+impl Destroyed {
+    pub(crate) fn destroyed(&self) -> u64 {
+        self.committed.outcome.destroyed
+    }
+}

@@ -1,0 +1,294 @@
+//! Minting: a login makes a session and its access token; a renewal makes another token for a living session.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::audit::{AuditEvent, AuditKind, Context};
+use crate::claims::REGISTERED;
+use crate::time::Timestamp;
+use crate::{
+    Actor, ClientId, Delivery, Denied, Error, ErrorKind, Live, Position, Rejection, Scope, Secret, Session, SessionId,
+    Signoff, Subject, TokenId, json, jws, opaque,
+};
+
+/// Somebody has proven who they are: what their session shall be like.
+#[derive(Clone, Debug)]
+#[must_use = "pass it to Signoff::log_in"]
+pub struct Login {
+    subject: Subject,
+    client_id: Option<ClientId>,
+    scope: Option<String>,
+    claims: Option<String>,
+    data: Vec<u8>,
+    device: Option<String>,
+    context: Context,
+}
+
+impl Login {
+    /// A login of this subject.
+    pub const fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            client_id: None,
+            scope: None,
+            claims: None,
+            data: Vec::new(),
+            device: None,
+            context: Context::new(),
+        }
+    }
+
+    /// The program that the tokens are for. Defaults to [`Settings::client_id`](crate::Settings::client_id).
+    pub fn client(mut self, client_id: ClientId) -> Self {
+        self.client_id = Some(client_id);
+        self
+    }
+
+    /// What the tokens may be used for: words separated by single spaces (RFC 6749, section 3.3).
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.to_owned());
+        self
+    }
+
+    /// The application's own claims, a type that serialises to a JSON object of at most 2 KiB. Every token of the
+    /// session carries them, so no secrets and no personal data here.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Misuse`] when it is something else, is larger, or uses the name of a registered claim.
+    pub fn claims(mut self, claims: &impl Serialize) -> Result<Self, Error> {
+        let misuse = |what| Error::new(ErrorKind::Misuse, what);
+        let value = serde_json::to_value(claims)
+            .map_err(|error| misuse("the application's claims are no JSON").with_source(error))?;
+        let text = value.to_string();
+        let members = json::object(text.as_bytes())
+            .ok_or_else(|| misuse("the application's claims are a JSON object, at most eight levels deep"))?;
+        if REGISTERED.iter().any(|name| members.contains_key(*name)) {
+            return Err(misuse("the application's claims use the name of a registered claim"));
+        }
+        if text.len() > 2048 {
+            return Err(misuse("the application's claims have at most 2 KiB"));
+        }
+        self.claims = Some(text);
+        Ok(self)
+    }
+
+    /// The first data of the session, at most 64 KiB.
+    pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.data = data.into();
+        self
+    }
+
+    /// A name for the device, for the list that people see; what is longer than 128 characters is cut.
+    pub fn device(mut self, device: &str) -> Self {
+        self.device = Some(device.chars().filter(|c| !c.is_control()).take(128).collect());
+        self
+    }
+
+    /// Where the login came from.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+}
+
+/// A session, and the token that opens it.
+#[derive(Debug)]
+#[must_use = "the token is shown once, here"]
+#[non_exhaustive]
+pub struct Issued {
+    /// The access token.
+    pub token: Secret,
+    /// When the token ends: for a JWT its `exp`, for an opaque token the session's absolute end.
+    pub expires_at: Timestamp,
+    /// How long that is from now, for `expires_in` (RFC 6749, section 5.1).
+    pub expires_in: Duration,
+    /// The session.
+    pub session: Session,
+}
+
+impl Signoff {
+    /// Opens a session for somebody whose identity the application has verified, and mints its access token.
+    ///
+    /// A session that the browser had before is not touched: log it out first, so that nobody can plant one.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: data or scope out of bounds, or the signing key is revoked.
+    /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token.
+    pub async fn log_in(&self, login: Login) -> Result<Issued, Error> {
+        let now = self.now()?;
+        let misuse = |what| Err(Error::new(ErrorKind::Misuse, what));
+        if login.data.len() > 64 * 1024 {
+            return misuse("session data has at most 64 KiB");
+        }
+        let word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+        if login.scope.as_ref().is_some_and(|scope| scope.len() > 1024 || !scope.split(' ').all(word)) {
+            return misuse("a scope is words of printable ASCII, separated by single spaces, at most 1 KiB");
+        }
+        let settings = &self.policy().settings;
+        let expires_at = now.saturating_add(settings.absolute);
+        let mut session = Session {
+            id: SessionId::generate()?,
+            subject: login.subject,
+            client_id: login.client_id.unwrap_or_else(|| self.policy().client_id.clone()),
+            born: Position::ZERO,
+            created_at: now,
+            last_seen_at: now,
+            idle_expires_at: now.saturating_add(settings.idle).min(expires_at),
+            expires_at,
+            scope: login.scope,
+            claims: login.claims,
+            data: login.data,
+            version: 1,
+            device: login.device,
+            context: login.context,
+        };
+        let opaque = match settings.delivery {
+            Delivery::Jwt => {
+                self.check_signing_key()?;
+                None
+            }
+            Delivery::Opaque => Some(opaque::generate()?),
+        };
+        let hash = match opaque.as_ref().map(|token| opaque::parse(token.expose())).transpose() {
+            Ok(hash) => hash,
+            Err(_) => return Err(Error::new(ErrorKind::Internal, "a fresh token does not parse")),
+        };
+        let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
+        session.born = self.store().create_session(&session, hash.as_ref(), &audit, now).await?;
+        tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
+        let (token, expires_at) = match opaque {
+            Some(token) => (token, session.expires_at),
+            None => self.mint(&session, now)?,
+        };
+        Ok(Issued { token, expires_at, expires_in: expires_at.since(now), session })
+    }
+
+    /// Mints another JWT for the session of a live one, and notes that the session is used.
+    ///
+    /// The absolute end of the session stays; its idle end moves. An opaque token needs no renewal: see
+    /// [`Signoff::touch`].
+    ///
+    /// # Errors
+    ///
+    /// * [`Denied::Rejected`]: the session is over; the refusal is recorded.
+    /// * [`Denied::Failed`]: the store did not answer.
+    pub async fn renew(&self, live: &Live, context: Context) -> Result<Issued, Denied> {
+        if live.token_id().is_none() {
+            return Err(Error::new(ErrorKind::Misuse, "an opaque token is not renewed; touch its session").into());
+        }
+        self.check_signing_key()?;
+        let now = self.now()?;
+        let Some(session) = self.touch_store(live, now).await? else {
+            let event = AuditEvent {
+                session: Some(live.session_id().fingerprint()),
+                ..self.audit_event(AuditKind::RefreshRefused, live.subject().clone(), context, now)
+            };
+            self.store().record(&event).await?;
+            return Err(Rejection::Revoked.into());
+        };
+        let (token, expires_at) = self.mint(&session, now)?;
+        Ok(Issued { token, expires_at, expires_in: expires_at.since(now), session })
+    }
+
+    /// Notes that a session is used: moves its idle end. `false` when the session is over.
+    ///
+    /// At most one write per session and interval, a tenth of the idle time or a minute, whichever is less; so the idle
+    /// end may come that much early, never late.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the store does not answer.
+    pub async fn touch(&self, live: &Live) -> Result<bool, Error> {
+        let now = self.now()?;
+        let interval = (self.policy().settings.idle / 10).min(Duration::from_secs(60));
+        let id = live.session_id();
+        if self.touched().get(id).await.is_some_and(|last| now.since(last) < interval) {
+            return Ok(true);
+        }
+        // Noted first, so that of many requests at once one writes.
+        self.touched().insert(*id, now).await;
+        match self.touch_store(live, now).await {
+            Ok(Some(_)) => Ok(true),
+            failed => {
+                self.touched().invalidate(id).await;
+                failed.map(|_| false)
+            }
+        }
+    }
+
+    async fn touch_store(&self, live: &Live, now: Timestamp) -> Result<Option<Session>, Error> {
+        let idle_expires_at = now.saturating_add(self.policy().settings.idle);
+        self.store().touch_session(live.session_id(), idle_expires_at, now).await
+    }
+
+    /// A key that was revoked must not sign: its tokens would be dead at birth.
+    fn check_signing_key(&self) -> Result<(), Error> {
+        let key = [Scope::Key(self.keys().signing().kid())];
+        match Rejection::from_verdict(self.replica().verdict(&key, Position::MAX)) {
+            Ok(()) => Ok(()),
+            Err(Rejection::Revoked) => {
+                Err(Error::new(ErrorKind::Misuse, "the signing key is revoked: open with another"))
+            }
+            Err(_) => Err(Error::new(ErrorKind::Data, "the revocation log is not to be trusted")),
+        }
+    }
+
+    fn mint(&self, session: &Session, now: Timestamp) -> Result<(Secret, Timestamp), Error> {
+        let settings = &self.policy().settings;
+        // A token never outlives its session, so a revocation of the session covers all of them.
+        let expires_at = now.saturating_add(settings.access_lifetime).min(session.expires_at);
+        let mut claims = Map::new();
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("iss", settings.issuer.as_str().into());
+        put("sub", session.subject.as_str().into());
+        put("aud", settings.audience.as_str().into());
+        put("exp", expires_at.as_secs().into());
+        put("iat", now.as_secs().into());
+        put("jti", TokenId::generate()?.to_string().into());
+        put("sid", session.id.to_string().into());
+        put("pos", session.born.get().into());
+        put("client_id", session.client_id.as_str().into());
+        if let Some(scope) = &session.scope {
+            put("scope", scope.as_str().into());
+        }
+        if let Some(own) = session.claims.as_ref().and_then(|text| json::object(text.as_bytes())) {
+            claims.extend(own);
+        }
+        let key = self.keys().signing();
+        let payload = Value::Object(claims).to_string();
+        let input = jws::signing_input(key.algorithm(), key.kid(), payload.as_bytes());
+        let signature = key.sign(&input)?;
+        let token = jws::attach(input, &signature);
+        if token.len() > jws::MAX_TOKEN {
+            return Err(Error::new(ErrorKind::Misuse, "the claims make a token of more than 8 KiB"));
+        }
+        let expires_at = Timestamp::from_secs(expires_at.as_secs()).unwrap_or(expires_at);
+        Ok((Secret::new(token), expires_at))
+    }
+
+    fn audit_of(&self, kind: AuditKind, session: &Session, context: Context, now: Timestamp) -> AuditEvent {
+        AuditEvent {
+            session: Some(session.id.fingerprint()),
+            ..self.audit_event(kind, session.subject.clone(), context, now)
+        }
+    }
+
+    fn audit_event(&self, kind: AuditKind, subject: Subject, context: Context, at: Timestamp) -> AuditEvent {
+        AuditEvent {
+            at,
+            kind,
+            subject: Some(subject),
+            actor: Actor::Subject,
+            reason: None,
+            session: None,
+            logout: None,
+            detail: None,
+            context,
+        }
+    }
+}

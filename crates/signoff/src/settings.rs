@@ -1,0 +1,170 @@
+//! What an application decides once, and the times that follow from it.
+
+use std::time::Duration;
+
+use crate::store::Terms;
+use crate::time::Timestamp;
+use crate::{ClientId, Error, ErrorKind};
+
+/// How the access token of a session looks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// A signed JWT (RFC 9068): verified without any lookup, also by other services.
+    Jwt,
+    /// A random token that means nothing without the store. Says nothing to whoever finds it.
+    Opaque,
+}
+
+/// How far past its end a token is still accepted, for clocks that disagree: zero to five minutes.
+///
+/// Verifying and the retention of revocations use the same value, so a revocation cannot be forgotten while a token
+/// that it kills is still within its leeway.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Leeway(Duration);
+
+impl Leeway {
+    /// The most that is allowed: "no more than a few minutes" (RFC 7519, section 4.1.4).
+    pub const MAX: Duration = Duration::from_secs(300);
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::Misuse`] above [`Leeway::MAX`].
+    pub fn new(leeway: Duration) -> Result<Self, Error> {
+        if leeway > Self::MAX {
+            return Err(Error::new(ErrorKind::Misuse, "a leeway is at most five minutes"));
+        }
+        Ok(Self(leeway))
+    }
+
+    /// The leeway as a duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+/// The settings of a [`Signoff`](crate::Signoff). Checked when it is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Who mints: the claim `iss`, required and compared byte for byte.
+    pub issuer: String,
+    /// Whom the tokens are for: the claim `aud`, required.
+    pub audience: String,
+    /// The claim `client_id` of sessions that name none. Defaults to the audience, because an application that serves
+    /// its own pages is its own client.
+    pub client_id: String,
+    /// What access tokens look like. Defaults to [`Delivery::Jwt`], because it needs no lookup at all.
+    pub delivery: Delivery,
+    /// How long an access token (JWT) is valid; at most as long as `idle`. Defaults to 15 minutes, because a
+    /// short-lived token is the second line of defence.
+    pub access_lifetime: Duration,
+    /// How long a session lives without being used. A JWT finds out when it is renewed. Defaults to 30 minutes: OWASP's
+    /// upper bound for ordinary applications.
+    pub idle: Duration,
+    /// How long a session lives at the most; nothing extends it. Defaults to 8 hours: a working day.
+    pub absolute: Duration,
+    /// How far past its end a token is accepted. Defaults to zero, because one machine has one clock.
+    pub leeway: Leeway,
+    /// How many opaque sessions are kept in memory. Defaults to 100,000, which takes about 100 MB.
+    pub session_cache: u64,
+    /// How long a logout waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
+    /// same. Defaults to 5 seconds, because a person is waiting.
+    pub commit_timeout: Duration,
+    /// How many logouts share a transaction at the most. Defaults to 256; 1 gives each its own.
+    pub commit_batch: usize,
+}
+
+impl Settings {
+    /// Settings for an issuer and an audience, everything else at its default.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        let audience = audience.into();
+        Self {
+            issuer: issuer.into(),
+            client_id: audience.clone(),
+            audience,
+            delivery: Delivery::Jwt,
+            access_lifetime: Duration::from_secs(15 * 60),
+            idle: Duration::from_secs(30 * 60),
+            absolute: Duration::from_secs(8 * 60 * 60),
+            leeway: Leeway::default(),
+            session_cache: 100_000,
+            commit_timeout: Duration::from_secs(5),
+            commit_batch: 256,
+        }
+    }
+
+    /// Parses the settings into what the library works with.
+    pub(crate) fn into_policy(self) -> Result<Policy, Error> {
+        let misuse = |what| Err(Error::new(ErrorKind::Misuse, what));
+        for text in [&self.issuer, &self.audience] {
+            if text.is_empty() || text.len() > 512 || text.chars().any(char::is_control) {
+                return misuse("issuer and audience have 1 to 512 bytes without control characters");
+            }
+        }
+        let second = Duration::from_secs(1);
+        if self.access_lifetime < second || self.idle < self.access_lifetime || self.absolute < self.idle {
+            return misuse("lifetimes: 1 second <= access_lifetime <= idle <= absolute");
+        }
+        // The lifetime cap of cookies, and a bound for how long a wide revocation must be remembered.
+        if self.absolute > Duration::from_secs(400 * 24 * 60 * 60) {
+            return misuse("a session lives for 400 days at the most");
+        }
+        if self.commit_batch == 0 || self.commit_timeout.is_zero() {
+            return misuse("commit_batch and commit_timeout must not be zero");
+        }
+        let client_id = ClientId::new(&self.client_id)?;
+        let terms = Terms { longest_session: self.absolute, leeway: self.leeway.get() };
+        Ok(Policy { client_id, terms, settings: self })
+    }
+}
+
+/// Settings that were checked, with the terms that all openings of the store agreed on.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) settings: Settings,
+    pub(crate) client_id: ClientId,
+    pub(crate) terms: Terms,
+}
+
+/// How far two machines' clocks may differ: revocations are kept this much longer.
+const SKEW: Duration = Duration::from_secs(300);
+
+impl Policy {
+    /// How long after the end of what it kills a revocation must be kept: the leeway of verifiers, and clock skew.
+    pub(crate) fn margin(&self) -> Duration {
+        self.terms.leeway + SKEW
+    }
+
+    /// Until when a wide revocation at `now` must be kept: the longest that any session lives, and the margin.
+    pub(crate) fn retain_wide(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.terms.longest_session).saturating_add(self.margin())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_settings_are_misuse() {
+        let good = || Settings::new("iss", "aud");
+        assert!(good().into_policy().is_ok());
+        let change: [fn(&mut Settings); 8] = [
+            |s| s.issuer.clear(),
+            |s| s.audience = "a\n".into(),
+            |s| s.client_id.clear(),
+            |s| s.access_lifetime = Duration::ZERO,
+            |s| s.idle = Duration::from_secs(60),
+            |s| s.absolute = Duration::from_secs(60),
+            |s| s.absolute = Duration::MAX,
+            |s| s.commit_batch = 0,
+        ];
+        for change in change {
+            let mut settings = good();
+            change(&mut settings);
+            assert_eq!(settings.into_policy().unwrap_err().kind(), ErrorKind::Misuse);
+        }
+        assert!(Leeway::new(Duration::from_secs(301)).is_err());
+    }
+}

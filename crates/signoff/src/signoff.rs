@@ -1,0 +1,267 @@
+//! `Signoff`, the one object that an application holds.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use jsonwebtoken::jwk::JwkSet;
+use moka::future::Cache;
+use signoff_revocation::{PurgeHorizon, Replica};
+
+use crate::audit::AuditEvent;
+use crate::commit::{Committer, Worker, catch_up, unreadable_clock};
+use crate::settings::Policy;
+use crate::store::{Purged, SessionTarget, Target};
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::{
+    Cause, Error, ErrorKind, KeySet, Live, Position, Scope, Session, SessionId, Settings, Store, Subject, TokenHash,
+};
+
+/// Mints, verifies and logs out, on one store. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Signoff(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    keys: KeySet,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    replica: Arc<Replica>,
+    committer: Committer,
+    /// Opaque tokens that were presented lately. Not an authority: every hit is held against the replica. An entry too
+    /// many is harmless, one too few costs a query.
+    cache: Cache<TokenHash, Arc<Session>>,
+    /// When sessions were last noted as used. Losing an entry costs a write.
+    touched: Cache<SessionId, Timestamp>,
+    horizon: Mutex<PurgeHorizon>,
+}
+
+/// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Sessions that this call destroyed. Those that a wide scope merely cut off are not counted.
+    pub destroyed: u64,
+}
+
+/// How many rows of each kind one purge deletes at the most.
+const PURGE: u32 = 1_000;
+
+impl Signoff {
+    /// Opens a store: agrees on its terms and loads the live part of the revocation log. Only then can anything be
+    /// verified.
+    ///
+    /// Must be called within a tokio runtime, which the committing task lives on.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: settings out of bounds, or the store is in use.
+    /// * [`ErrorKind::Unavailable`]: the store does not answer.
+    /// * [`ErrorKind::Data`]: the log is damaged.
+    pub async fn open(store: impl Store, keys: KeySet, settings: Settings) -> Result<Self, Error> {
+        Self::open_with_clock(store, keys, settings, Arc::new(SystemClock::new())).await
+    }
+
+    /// As [`Signoff::open`], with another clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::open`].
+    pub async fn open_with_clock(
+        store: impl Store,
+        keys: KeySet,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let mut policy = settings.into_policy()?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let seated = store.seat().take()?;
+        let now = clock.wall().ok_or_else(unreadable_clock)?;
+        policy.terms = store.agree(policy.terms).await?;
+        let replica = Arc::new(Replica::new());
+        catch_up(&*store, &replica).await?;
+        let worker = Worker {
+            store: Arc::clone(&store),
+            replica: Arc::clone(&replica),
+            clock: Arc::clone(&clock),
+            batch: policy.settings.commit_batch,
+        };
+        tracing::info!(target: "signoff", revocations = replica.len(), "opened");
+        Ok(Self(Arc::new(Inner {
+            committer: Committer::start(worker, seated),
+            cache: Cache::new(policy.settings.session_cache),
+            touched: Cache::new(policy.settings.session_cache),
+            horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
+            store,
+            keys,
+            policy,
+            clock,
+            replica,
+        })))
+    }
+
+    /// Works off the queue of logouts and frees the store for another opening, if this is the last clone.
+    pub async fn close(self) {
+        if let Some(inner) = Arc::into_inner(self.0) {
+            inner.committer.close().await;
+        }
+    }
+
+    /// Ends one session of a subject, for the list of devices. `None` when it is not theirs or not live.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`]: the store did not confirm. Retry.
+    pub async fn end_session(
+        &self,
+        subject: &Subject,
+        id: &SessionId,
+        cause: Cause,
+    ) -> Result<Option<crate::Receipt>, Error> {
+        let found = self.store().load_session(crate::store::SessionKey::Id(id), self.now()?).await?;
+        if found.is_none_or(|session| session.subject != *subject) {
+            return Ok(None);
+        }
+        let target = Target::Sessions(vec![SessionTarget { id: *id, revoke_unknown_until: None }]);
+        let destroyed = self.commit(target, cause).await?;
+        Ok(Some(self.revoke_destroyed(destroyed).await?.into_receipt()))
+    }
+
+    /// Ends all sessions of the live token's subject but its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`]: the store did not confirm. Retry.
+    pub async fn log_out_others(&self, live: &Live, cause: Cause) -> Result<Ended, Error> {
+        let target = Target::Subject {
+            subject: live.subject().clone(),
+            except: Some(*live.session_id()),
+            revoke_until: self.policy().retain_wide(self.now()?),
+        };
+        self.end(target, cause).await
+    }
+
+    /// Revokes everything of a scope that exists now: a token, a session, a person, a client, a key, or everything.
+    ///
+    /// Costs one log entry, whatever the number of tokens. What is minted afterwards is good again, except for tokens,
+    /// sessions and keys: those never come back.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: the id is not one that a token of ours can have.
+    /// * [`ErrorKind::Unavailable`]: the store did not confirm. Retry.
+    pub async fn revoke(&self, scope: Scope<'_>, cause: Cause) -> Result<Ended, Error> {
+        let misuse = |_| Error::new(ErrorKind::Misuse, "the id of a token or session has 16 bytes");
+        let revoke_until = self.policy().retain_wide(self.now()?);
+        let target = match scope {
+            Scope::Session(id) => {
+                let id = SessionId::from_bytes(id.try_into().map_err(misuse)?);
+                Target::Sessions(vec![SessionTarget { id, revoke_unknown_until: Some(revoke_until) }])
+            }
+            Scope::Subject(subject) => Target::Subject { subject: Subject::new(subject)?, except: None, revoke_until },
+            Scope::Token(id) => {
+                let _: [u8; 16] = id.try_into().map_err(misuse)?;
+                Target::Scope { revocation: scope.into(), revoke_until }
+            }
+            // A key may have signed tokens of any age, and may be put back by mistake: it is never forgotten.
+            Scope::Key(_) => Target::Scope { revocation: scope.into(), revoke_until: Timestamp::MAX },
+            scope => Target::Scope { revocation: scope.into(), revoke_until },
+        };
+        self.end(target, cause).await
+    }
+
+    /// Deletes a bounded number of sessions and revocations that are long over, from the store and from memory. Call it
+    /// now and then; nothing depends on it but disk and memory.
+    ///
+    /// Nothing is deleted in the first hour after opening, or less than a day after its end, so that a wall clock that
+    /// jumps ahead cannot make the dead live: see [`PurgeHorizon`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the store does not answer. Call it again later.
+    pub async fn purge(&self) -> Result<Purged, Error> {
+        let horizon = {
+            let mut horizon = self.0.horizon.lock().unwrap_or_else(|poison| poison.into_inner());
+            horizon.advance(self.now()?, self.0.clock.elapsed())
+        };
+        let Some(horizon) = horizon else { return Ok(Purged::default()) };
+        let purged = self.store().purge(horizon, PURGE).await?;
+        self.0.replica.purge(horizon);
+        Ok(purged)
+    }
+
+    /// The public keys, for whoever else verifies our tokens (RFC 7517).
+    pub fn jwks(&self) -> JwkSet {
+        self.0.keys.jwks()
+    }
+
+    /// The newest audit records of a subject, newest first, at most 100.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the store does not answer.
+    pub async fn audit_trail(&self, subject: &Subject) -> Result<Vec<AuditEvent>, Error> {
+        self.store().audit_trail(subject, 100).await
+    }
+
+    /// The settings that this was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.policy.settings
+    }
+
+    async fn end(&self, target: Target, cause: Cause) -> Result<Ended, Error> {
+        let destroyed = self.commit(target, cause).await?;
+        let ended = Ended { destroyed: destroyed.destroyed() };
+        let _ = self.revoke_destroyed(destroyed).await?;
+        Ok(ended)
+    }
+
+    pub(crate) fn now(&self) -> Result<Timestamp, Error> {
+        self.0.clock.wall().ok_or_else(unreadable_clock)
+    }
+
+    pub(crate) fn applied(&self) -> Position {
+        self.0.replica.applied()
+    }
+
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+        catch_up(&*self.0.store, &self.0.replica).await
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn keys(&self) -> &KeySet {
+        &self.0.keys
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn replica(&self) -> &Replica {
+        &self.0.replica
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.0.committer
+    }
+
+    pub(crate) fn touched(&self) -> &Cache<SessionId, Timestamp> {
+        &self.0.touched
+    }
+
+    pub(crate) fn cache(&self) -> &Cache<TokenHash, Arc<Session>> {
+        &self.0.cache
+    }
+}
+
+impl fmt::Debug for Signoff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signoff").field("store", &self.0.store).field("keys", &self.0.keys).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,300 @@
+//! A store in memory: for tests, and for services whose sessions may end with the process. Nothing here is durable.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use signoff_revocation::{LogPage, Revocation, Scope};
+
+use super::{
+    LogRead, Outcome, Purged, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, Target, Terms,
+};
+use crate::audit::AuditEvent;
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
+
+/// A [`Store`] that forgets everything when the process ends.
+///
+/// With it the promise of a logout holds for as long as the process: after a restart there are no sessions, but a JWT
+/// that was revoked before would be accepted again *if the signing key survived*. So use it with a key that does not.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    seat: Seat,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    head: u64,
+    terms: Option<Terms>,
+    sessions: HashMap<SessionId, Row>,
+    by_subject: HashMap<Subject, BTreeSet<SessionId>>,
+    tokens: HashMap<TokenHash, SessionId>,
+    /// Invariant: in growing order of position.
+    log: Vec<Revocation>,
+    /// The last position and the latest expiry of every wide scope in the log.
+    cutoffs: HashMap<ScopeBuf, (Position, Timestamp)>,
+    audit: Vec<AuditEvent>,
+}
+
+#[derive(Debug)]
+struct Row {
+    session: Session,
+    destroyed: bool,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A panic while the lock is held would leave half a transaction behind: no answer then.
+    fn lock(&self) -> Result<MutexGuard<'_, State>, Error> {
+        self.state.lock().map_err(|_| Error::new(ErrorKind::Internal, "the memory store broke in an earlier call"))
+    }
+}
+
+impl State {
+    fn head(&self) -> Position {
+        Position::new(self.head).unwrap_or(Position::MAX)
+    }
+
+    fn advance(&mut self, now: Timestamp) -> Result<Position, Error> {
+        let position = Position::next(self.head(), now)
+            .ok_or_else(|| Error::new(ErrorKind::Data, "the log has no positions left"))?;
+        self.head = position.get();
+        Ok(position)
+    }
+
+    fn live(&self, id: &SessionId, now: Timestamp) -> Option<&Row> {
+        let row = self.sessions.get(id)?;
+        let session = &row.session;
+        let scopes =
+            [Scope::Subject(session.subject.as_str()), Scope::Client(session.client_id.as_str()), Scope::Everything];
+        let cut_off = scopes.into_iter().any(|scope| {
+            let cutoff = self.cutoffs.get(&scope.into());
+            cutoff.is_some_and(|(position, expires_at)| *position > session.born && *expires_at > now)
+        });
+        (!row.destroyed && !session.is_expired(now) && !cut_off).then_some(row)
+    }
+
+    fn live_mut(&mut self, id: &SessionId, now: Timestamp) -> Option<&mut Row> {
+        self.live(id, now)?;
+        self.sessions.get_mut(id)
+    }
+
+    fn find(&self, key: SessionKey<'_>) -> Option<SessionId> {
+        match key {
+            SessionKey::Id(id) => Some(*id),
+            SessionKey::Token(hash) => self.tokens.get(hash).copied(),
+        }
+    }
+
+    fn append(&mut self, scope: Scope<'_>, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let position = self.advance(now)?;
+        self.log.push(Revocation::new(scope, position, expires_at));
+        let cutoff = self.cutoffs.entry(scope.into()).or_insert((position, expires_at));
+        *cutoff = (position, cutoff.1.max(expires_at));
+        Ok(())
+    }
+
+    /// Destroys a session that is not destroyed yet, revokes it, and writes the record.
+    fn destroy(&mut self, id: SessionId, request: &SignOff, now: Timestamp, revoke: bool) -> Result<bool, Error> {
+        let Some(row) = self.sessions.get_mut(&id).filter(|row| !row.destroyed) else { return Ok(false) };
+        row.destroyed = true;
+        row.session.data.clear();
+        let expires_at = row.session.expires_at.saturating_add(request.margin);
+        let event = request.audit(Some(&row.session.subject), Some(&id), 1, now);
+        if revoke {
+            self.append(Scope::Session(id.as_bytes()), expires_at, now)?;
+        }
+        self.audit.push(event);
+        Ok(true)
+    }
+
+    fn sign_off(&mut self, request: &SignOff, now: Timestamp) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::default();
+        match &request.target {
+            Target::Scope { revocation, revoke_until } => {
+                self.append(revocation.as_scope(), *revoke_until, now)?;
+                self.audit.push(request.audit(None, None, 0, now));
+            }
+            Target::Sessions(targets) => {
+                for target in targets {
+                    if self.destroy(target.id, request, now, true)? {
+                        outcome.destroyed += 1;
+                    } else if self.sessions.contains_key(&target.id) {
+                        outcome.gone += 1;
+                    } else {
+                        outcome.unknown += 1;
+                        if let Some(until) = target.revoke_unknown_until {
+                            self.append(Scope::Session(target.id.as_bytes()), until, now)?;
+                        }
+                    }
+                }
+            }
+            Target::Subject { subject, except, revoke_until } => {
+                for id in self.by_subject.get(subject).cloned().unwrap_or_default() {
+                    if Some(id) == *except {
+                        continue;
+                    }
+                    outcome.destroyed += u64::from(self.destroy(id, request, now, except.is_some())?);
+                }
+                if except.is_none() {
+                    self.append(Scope::Subject(subject.as_str()), *revoke_until, now)?;
+                }
+                self.audit.push(request.audit(Some(subject), None, outcome.destroyed, now));
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
+        let mut state = self.lock()?;
+        let agreed = state.terms.map_or(terms, |agreed| agreed.merge(terms));
+        state.terms = Some(agreed);
+        Ok(agreed)
+    }
+
+    async fn create_session(
+        &self,
+        session: &Session,
+        token: Option<&TokenHash>,
+        audit: &AuditEvent,
+        now: Timestamp,
+    ) -> Result<Position, Error> {
+        let mut state = self.lock()?;
+        let token_exists = token.is_some_and(|token| state.tokens.contains_key(token));
+        if token_exists || state.sessions.contains_key(&session.id) {
+            return Err(Error::new(ErrorKind::Conflict, "a session with this id or token exists"));
+        }
+        let born = state.advance(now)?;
+        let row = Row { session: Session { born, version: 1, ..session.clone() }, destroyed: false };
+        state.sessions.insert(session.id, row);
+        state.by_subject.entry(session.subject.clone()).or_default().insert(session.id);
+        if let Some(token) = token {
+            state.tokens.insert(*token, session.id);
+        }
+        state.audit.push(audit.clone());
+        Ok(born)
+    }
+
+    async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+        let state = self.lock()?;
+        let row = state.find(key).and_then(|id| state.live(&id, now));
+        Ok(row.map(|row| row.session.clone()))
+    }
+
+    async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
+        let state = self.lock()?;
+        let row = state.find(SessionKey::Token(token)).and_then(|id| state.sessions.get(&id));
+        Ok(row.map(|row| row.session.clone()))
+    }
+
+    async fn list_sessions(
+        &self,
+        subject: &Subject,
+        after: Option<&SessionId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, Error> {
+        let state = self.lock()?;
+        let Some(theirs) = state.by_subject.get(subject) else { return Ok(Vec::new()) };
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        let live = theirs.range((from, Bound::Unbounded)).filter_map(|id| state.live(id, now));
+        Ok(live.take(limit as usize).map(|row| row.session.clone()).collect())
+    }
+
+    async fn update_session(&self, id: &SessionId, version: u64, data: &[u8], now: Timestamp) -> Result<Update, Error> {
+        let mut state = self.lock()?;
+        let Some(row) = state.live_mut(id, now) else { return Ok(Update::Gone) };
+        if row.session.version != version {
+            return Ok(Update::Conflict);
+        }
+        row.session.version += 1;
+        row.session.data = data.to_vec();
+        Ok(Update::Saved(row.session.version))
+    }
+
+    async fn touch_session(
+        &self,
+        id: &SessionId,
+        idle_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Error> {
+        let mut state = self.lock()?;
+        let Some(row) = state.live_mut(id, now) else { return Ok(None) };
+        row.session.last_seen_at = now;
+        row.session.idle_expires_at = idle_expires_at.min(row.session.expires_at);
+        Ok(Some(row.session.clone()))
+    }
+
+    async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
+        let mut state = self.lock()?;
+        // Nothing below can fail halfway if there are positions for everything that the batch can append.
+        let named = batch.iter().map(|request| match &request.target {
+            Target::Sessions(targets) => targets.len(),
+            _ => 1,
+        });
+        let most = named.sum::<usize>() + state.sessions.len();
+        let last = Position::next(state.head(), now).and_then(|next| Position::new(next.get() + most as u64));
+        last.ok_or_else(|| Error::new(ErrorKind::Data, "the log has no positions left"))?;
+        let (after, known) = (state.head(), state.log.len());
+        let outcomes = batch.iter().map(|request| state.sign_off(request, now)).collect::<Result<_, _>>()?;
+        let page = LogPage { after, entries: state.log[known..].to_vec(), through: state.head() };
+        Ok(SignedOff { outcomes, page })
+    }
+
+    async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
+        let state = self.lock()?;
+        let start = state.log.partition_point(|entry| entry.position() <= after);
+        let entries: Vec<_> = state.log[start..].iter().take(limit as usize).cloned().collect();
+        let head = state.head();
+        let full = entries.len() == limit as usize;
+        let through = entries.last().filter(|_| full).map_or(head, Revocation::position);
+        Ok(LogRead { page: LogPage { after, entries, through }, head })
+    }
+
+    async fn record(&self, event: &AuditEvent) -> Result<(), Error> {
+        self.lock()?.audit.push(event.clone());
+        Ok(())
+    }
+
+    async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error> {
+        let state = self.lock()?;
+        let theirs = state.audit.iter().rev().filter(|event| event.subject.as_ref() == Some(subject));
+        Ok(theirs.take(limit as usize).cloned().collect())
+    }
+
+    async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
+        let mut state = self.lock()?;
+        let over = state.sessions.values().filter(|row| row.session.expires_at <= horizon);
+        let over: HashSet<_> = over.take(limit as usize).map(|row| row.session.id).collect();
+        for id in &over {
+            let row = state.sessions.remove(id);
+            let siblings = row.and_then(|row| state.by_subject.get_mut(&row.session.subject));
+            siblings.map(|siblings| siblings.remove(id));
+        }
+        state.tokens.retain(|_, session| !over.contains(session));
+        state.by_subject.retain(|_, sessions| !sessions.is_empty());
+        state.cutoffs.retain(|_, (_, expires_at)| *expires_at > horizon);
+        let mut revocations = 0;
+        state.log.retain(|entry| {
+            let drop = entry.expires_at() <= horizon && revocations < u64::from(limit);
+            revocations += u64::from(drop);
+            !drop
+        });
+        Ok(Purged { sessions: over.len() as u64, revocations })
+    }
+}
+
+const _: () = assert!(ScopeKind::ALL.len() == 6, "a new kind of scope must be considered in `live`");

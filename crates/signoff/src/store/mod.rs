@@ -1,0 +1,401 @@
+//! The durable half: what a store must do, contract by contract. The conformance suite (feature `conformance`) checks
+//! every sentence here.
+
+mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::audit::{AuditEvent, AuditKind, Cause};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, TokenHash, Update};
+
+pub use memory::MemoryStore;
+pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
+
+/// Where sessions, the revocation log and the audit trail are kept.
+///
+/// Every method is one transaction: it happens whole or not at all, and it is durable when the method returns `Ok`.
+/// After an `Err` it may have happened or not; repeating it is safe. Times are arguments: a store has no clock.
+/// Subjects, ids and scopes compare byte for byte.
+///
+/// *Live* means: created, not destroyed, neither past its idle nor its absolute end, and not cut off, that is, no
+/// unexpired log entry for its subject, its client or everything has a position after its birth.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// The seat of the one [`Signoff`](crate::Signoff) that uses this store; always the same one.
+    fn seat(&self) -> &Seat;
+
+    /// Raises the store's terms to these where they are larger, and returns the result.
+    ///
+    /// - Terms never shrink: what an earlier configuration promised still binds.
+    async fn agree(&self, terms: Terms) -> Result<Terms, Error>;
+
+    /// Adds a session under its id, its token's hash if it has one, and the audit record.
+    ///
+    /// - Returns the position that the session is born at: `max(head + 1, now)`, which becomes the head.
+    ///   [`Session::born`] of the argument is ignored, its version becomes 1.
+    /// - Never overwrites: [`ErrorKind::Conflict`] when the id or the hash exists, dead or alive.
+    async fn create_session(
+        &self,
+        session: &Session,
+        token: Option<&TokenHash>,
+        audit: &AuditEvent,
+        now: Timestamp,
+    ) -> Result<Position, Error>;
+
+    /// The session under this key if it is live; unknown, expired, destroyed and cut off are all `None`.
+    async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error>;
+
+    /// The session that this token was minted for, dead or alive, until it is purged. For logging out, never for
+    /// letting in. A destroyed session has no data any more.
+    async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error>;
+
+    /// Live sessions of a subject in the order of their ids, at most `limit`, those after `after`.
+    async fn list_sessions(
+        &self,
+        subject: &Subject,
+        after: Option<&SessionId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, Error>;
+
+    /// Replaces the data of a live session that is at `version`, which grows by one.
+    ///
+    /// - Not live: [`Update::Gone`]. Another version: [`Update::Conflict`]. Never inserts.
+    async fn update_session(&self, id: &SessionId, version: u64, data: &[u8], now: Timestamp) -> Result<Update, Error>;
+
+    /// Notes that a live session is used: `last_seen_at` becomes `now`, the idle end `idle_expires_at`, but never later
+    /// than the absolute end. Returns the session as it is then; not live: `None`. Never inserts.
+    async fn touch_session(
+        &self,
+        id: &SessionId,
+        idle_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Error>;
+
+    /// Destroys sessions, appends to the log and writes audit records: all requests in one transaction, in this order.
+    ///
+    /// - [`Target::Sessions`]: destroys each that is not destroyed yet, expired or not, and appends a revocation of
+    ///   each destroyed one that expires `margin` after the session's absolute end. A session that is destroyed already
+    ///   counts as found gone and gets no second entry. An unknown one is revoked until `revoke_unknown_until`, if that
+    ///   is given.
+    /// - [`Target::Subject`]: destroys all of the subject's sessions. Without `except` it appends one revocation of the
+    ///   subject until `revoke_until`, also when there was no session; with `except` it spares that one and appends a
+    ///   revocation per destroyed session instead.
+    /// - [`Target::Scope`]: appends a revocation until `revoke_until`; sessions of the scope are cut off by it.
+    /// - A destroyed session keeps its row, without its data, until it is purged: it is found gone, not unknown.
+    /// - Positions grow from one entry to the next across the batch, starting at `max(head + 1, now)`; the last one
+    ///   becomes the head. Without entries the head stays.
+    /// - One audit record ([`SignOff::audit`]) per destroyed session, and one per subject or scope.
+    /// - Returns one outcome per request, in order, and the log from the head that it found to the head that it left.
+    async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error>;
+
+    /// The log after a position, in order, complete, at most `limit` entries, read in one snapshot together with the
+    /// head.
+    ///
+    /// - Fewer than `limit` entries: the page goes through to the head, also when that lies before `after` (a store
+    ///   that went back). Else it ends at its last entry.
+    async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error>;
+
+    /// Adds an audit record that belongs to no change.
+    async fn record(&self, event: &AuditEvent) -> Result<(), Error>;
+
+    /// The newest audit records of a subject, newest first.
+    async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error>;
+
+    /// Deletes at most `limit` sessions whose absolute end, and at most `limit` log entries whose expiry, is at or
+    /// before `horizon`, with their tokens. Never a live revocation, never an audit record.
+    async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error>;
+}
+
+/// What all openings of a store agree on, because revocations must outlive what an earlier opening promised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct Terms {
+    /// The longest that any session ever lives, in whole microseconds.
+    pub longest_session: Duration,
+    /// The largest leeway that any verifier ever had.
+    pub leeway: Duration,
+}
+
+impl Terms {
+    /// The larger of both, part by part.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self { longest_session: self.longest_session.max(other.longest_session), leeway: self.leeway.max(other.leeway) }
+    }
+}
+
+/// How a session is looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "stores answer each")]
+pub enum SessionKey<'a> {
+    /// By its id.
+    Id(&'a SessionId),
+    /// By the hash of its opaque token.
+    Token(&'a TokenHash),
+}
+
+/// One request to end something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every part")]
+pub struct SignOff {
+    /// The name of this logout, for the audit trail.
+    pub id: LogoutId,
+    /// What ends.
+    pub target: Target,
+    /// Who asked, why, and from where.
+    pub cause: Cause,
+    /// How long after a session's absolute end its revocation must be kept.
+    pub margin: Duration,
+}
+
+impl SignOff {
+    /// The audit record of this request: for one session if it is given, else for the whole target.
+    pub fn audit(
+        &self,
+        subject: Option<&Subject>,
+        session: Option<&SessionId>,
+        destroyed: u64,
+        now: Timestamp,
+    ) -> AuditEvent {
+        let (kind, detail) = match &self.target {
+            Target::Sessions(_) => (AuditKind::LoggedOut, None),
+            Target::Subject { .. } if session.is_some() => (AuditKind::LoggedOut, None),
+            Target::Subject { .. } => (AuditKind::Revoked, Some(format!("subject; {destroyed} sessions"))),
+            Target::Scope { revocation, .. } => {
+                let kind = match revocation.kind() {
+                    ScopeKind::Client => "client",
+                    ScopeKind::Key => "key",
+                    ScopeKind::Token => "token",
+                    _ => "everything",
+                };
+                (AuditKind::Revoked, Some(kind.to_owned()))
+            }
+        };
+        AuditEvent {
+            at: now,
+            kind,
+            subject: subject.cloned(),
+            actor: self.cause.actor.clone(),
+            reason: Some(self.cause.reason),
+            session: session.map(SessionId::fingerprint),
+            logout: Some(self.id),
+            detail,
+            context: self.cause.context.clone(),
+        }
+    }
+}
+
+/// What a [`SignOff`] ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "stores handle each")]
+pub enum Target {
+    /// A scope other than a session or a subject, by one log entry.
+    Scope {
+        /// What is revoked.
+        revocation: ScopeBuf,
+        /// When the revocation may be forgotten.
+        revoke_until: Timestamp,
+    },
+    /// These sessions.
+    Sessions(Vec<SessionTarget>),
+    /// All sessions of a subject.
+    Subject {
+        /// Whose.
+        subject: Subject,
+        /// A session to spare.
+        except: Option<SessionId>,
+        /// When the revocation may be forgotten.
+        revoke_until: Timestamp,
+    },
+}
+
+/// One session to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every part")]
+pub struct SessionTarget {
+    /// Which.
+    pub id: SessionId,
+    /// When the store does not know the session (it lost it, or purged it): revoke it until then all the same.
+    pub revoke_unknown_until: Option<Timestamp>,
+}
+
+/// A [`Scope`] that owns its id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ScopeBuf {
+    kind: ScopeKind,
+    id: Box<[u8]>,
+}
+
+impl ScopeBuf {
+    /// Which kind of scope it is.
+    pub const fn kind(&self) -> ScopeKind {
+        self.kind
+    }
+
+    /// The scope.
+    pub fn as_scope(&self) -> Scope<'_> {
+        // The parts came from a scope, so they make one; a lock-out is the safe answer to the impossible.
+        Scope::from_parts(self.kind, &self.id).unwrap_or(Scope::Everything)
+    }
+}
+
+impl From<Scope<'_>> for ScopeBuf {
+    fn from(scope: Scope<'_>) -> Self {
+        Self { kind: scope.kind(), id: scope.id().into() }
+    }
+}
+
+/// What a batch of sign-offs did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct SignedOff {
+    /// One per request, in order.
+    pub outcomes: Vec<Outcome>,
+    /// The log from the head that the transaction found to the head that it left.
+    pub page: LogPage,
+}
+
+/// What one sign-off found and did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct Outcome {
+    /// Sessions that this request destroyed.
+    pub destroyed: u64,
+    /// Sessions that were destroyed before.
+    pub gone: u64,
+    /// Sessions that the store does not know.
+    pub unknown: u64,
+}
+
+/// A stretch of the log, and where the log ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct LogRead {
+    /// The entries.
+    pub page: LogPage,
+    /// The position that was handed out last.
+    pub head: Position,
+}
+
+/// How much a purge deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct Purged {
+    /// Sessions.
+    pub sessions: u64,
+    /// Log entries.
+    pub revocations: u64,
+}
+
+/// The one place in a process from which a store may be used.
+///
+/// Two [`Signoff`](crate::Signoff)s on one store would not hear of each other's logouts, so the second is refused.
+#[derive(Debug, Default)]
+pub struct Seat(Arc<AtomicBool>);
+
+impl Seat {
+    /// A free seat.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn take(&self) -> Result<Seated, Error> {
+        if self.0.swap(true, Ordering::AcqRel) {
+            let what = "this store is in use: one Signoff at a time; close() the other one first";
+            return Err(Error::new(ErrorKind::Misuse, what));
+        }
+        Ok(Seated(Arc::clone(&self.0)))
+    }
+}
+
+/// Leaves the seat when dropped.
+#[derive(Debug)]
+pub(crate) struct Seated(Arc<AtomicBool>);
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Forwards every verb, so that a `Box` or an `Arc` of a store is a store.
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Store + ?Sized> Store for $pointer<S> {
+            fn seat(&self) -> &Seat {
+                (**self).seat()
+            }
+            async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
+                (**self).agree(terms).await
+            }
+            async fn create_session(
+                &self,
+                session: &Session,
+                token: Option<&TokenHash>,
+                audit: &AuditEvent,
+                now: Timestamp,
+            ) -> Result<Position, Error> {
+                (**self).create_session(session, token, audit, now).await
+            }
+            async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+                (**self).load_session(key, now).await
+            }
+            async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
+                (**self).find_by_token(token).await
+            }
+            async fn list_sessions(
+                &self,
+                subject: &Subject,
+                after: Option<&SessionId>,
+                limit: u32,
+                now: Timestamp,
+            ) -> Result<Vec<Session>, Error> {
+                (**self).list_sessions(subject, after, limit, now).await
+            }
+            async fn update_session(
+                &self,
+                id: &SessionId,
+                version: u64,
+                data: &[u8],
+                now: Timestamp,
+            ) -> Result<Update, Error> {
+                (**self).update_session(id, version, data, now).await
+            }
+            async fn touch_session(
+                &self,
+                id: &SessionId,
+                idle_expires_at: Timestamp,
+                now: Timestamp,
+            ) -> Result<Option<Session>, Error> {
+                (**self).touch_session(id, idle_expires_at, now).await
+            }
+            async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
+                (**self).sign_off(batch, now).await
+            }
+            async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
+                (**self).log_after(after, limit).await
+            }
+            async fn record(&self, event: &AuditEvent) -> Result<(), Error> {
+                (**self).record(event).await
+            }
+            async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error> {
+                (**self).audit_trail(subject, limit).await
+            }
+            async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
+                (**self).purge(horizon, limit).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

@@ -1,0 +1,192 @@
+//! What tests need to make things go wrong: a store that fails or hangs on demand, and hooks between the steps of a
+//! logout.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+
+use crate::audit::AuditEvent;
+use crate::store::{LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, Terms};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
+
+pub use crate::time::ManualClock;
+
+/// How a [`FailingStore`] fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The answer is lost: the call happens, and reports an error all the same.
+    AnswerLost,
+    /// The call never returns, and does nothing.
+    Hang,
+    /// The call does nothing and reports an error.
+    Refuse,
+}
+
+/// A store that fails at chosen calls.
+#[derive(Debug)]
+pub struct FailingStore<S> {
+    store: S,
+    switch: Switch,
+}
+
+/// Controls a [`FailingStore`], also from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Switch(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: AtomicU64,
+    /// The calls that fail: from the one number on, before the other.
+    from: AtomicU64,
+    until: AtomicU64,
+    fault: AtomicU64,
+}
+
+impl Switch {
+    /// The next `count` calls after skipping `skip` fail in this way.
+    pub fn fail(&self, skip: u64, count: u64, fault: Fault) {
+        let from = self.0.calls.load(Ordering::SeqCst) + skip;
+        self.0.fault.store(fault as u64, Ordering::SeqCst);
+        self.0.from.store(from, Ordering::SeqCst);
+        self.0.until.store(from.saturating_add(count), Ordering::SeqCst);
+    }
+
+    /// No call fails any more.
+    pub fn heal(&self) {
+        self.0.until.store(0, Ordering::SeqCst);
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.0.calls.load(Ordering::SeqCst)
+    }
+
+    async fn before(&self) -> Result<bool, Error> {
+        let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if !(self.0.from.load(Ordering::SeqCst)..self.0.until.load(Ordering::SeqCst)).contains(&call) {
+            return Ok(false);
+        }
+        match self.0.fault.load(Ordering::SeqCst) {
+            fault if fault == Fault::AnswerLost as u64 => Ok(true),
+            fault if fault == Fault::Hang as u64 => std::future::pending().await,
+            _ => Err(fault_error()),
+        }
+    }
+}
+
+fn fault_error() -> Error {
+    Error::new(ErrorKind::Unavailable, "the store was made to fail")
+}
+
+impl<S: Store> FailingStore<S> {
+    /// A store that works until its switch says otherwise.
+    pub fn new(store: S) -> Self {
+        Self { store, switch: Switch::default() }
+    }
+
+    /// The switch.
+    pub fn switch(&self) -> Switch {
+        self.switch.clone()
+    }
+}
+
+macro_rules! pass {
+    ($self:ident, $call:expr) => {{
+        let lose_answer = $self.switch.before().await?;
+        let answer = $call.await?;
+        if lose_answer { Err(fault_error()) } else { Ok(answer) }
+    }};
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> Store for FailingStore<S> {
+    fn seat(&self) -> &Seat {
+        self.store.seat()
+    }
+
+    async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
+        pass!(self, self.store.agree(terms))
+    }
+
+    async fn create_session(
+        &self,
+        session: &Session,
+        token: Option<&TokenHash>,
+        audit: &AuditEvent,
+        now: Timestamp,
+    ) -> Result<Position, Error> {
+        pass!(self, self.store.create_session(session, token, audit, now))
+    }
+
+    async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+        pass!(self, self.store.load_session(key, now))
+    }
+
+    async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
+        pass!(self, self.store.find_by_token(token))
+    }
+
+    async fn list_sessions(
+        &self,
+        subject: &Subject,
+        after: Option<&SessionId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, Error> {
+        pass!(self, self.store.list_sessions(subject, after, limit, now))
+    }
+
+    async fn update_session(&self, id: &SessionId, version: u64, data: &[u8], now: Timestamp) -> Result<Update, Error> {
+        pass!(self, self.store.update_session(id, version, data, now))
+    }
+
+    async fn touch_session(
+        &self,
+        id: &SessionId,
+        idle_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Error> {
+        pass!(self, self.store.touch_session(id, idle_expires_at, now))
+    }
+
+    async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
+        pass!(self, self.store.sign_off(batch, now))
+    }
+
+    async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
+        pass!(self, self.store.log_after(after, limit))
+    }
+
+    async fn record(&self, event: &AuditEvent) -> Result<(), Error> {
+        pass!(self, self.store.record(event))
+    }
+
+    async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error> {
+        pass!(self, self.store.audit_trail(subject, limit))
+    }
+
+    async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
+        pass!(self, self.store.purge(horizon, limit))
+    }
+}
+
+static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
+
+/// Calls `hook` at every named point of every logout in this process, from now on. Only the first hook counts.
+///
+/// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
+/// transaction`, `logout: in force`, `logout: before the answer`.
+pub fn on_step(hook: fn(&'static str)) {
+    let _ = ON_STEP.set(hook);
+}
+
+/// A logout has reached this point. Stores call it between their statements.
+pub fn reached(step: &'static str) {
+    if let Some(hook) = ON_STEP.get() {
+        hook(step);
+    }
+}

@@ -1,0 +1,82 @@
+//! The three states of a token as three types. Only a [`Live`] one may open anything.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::jws::Compact;
+use crate::{Claims, Rejection, TokenHash, opaque};
+
+/// A text that has the shape of a token of ours. It proves nothing.
+pub struct Unverified<'a>(pub(crate) Shape<'a>);
+
+pub(crate) enum Shape<'a> {
+    Jwt(Compact<'a>),
+    Opaque(TokenHash),
+}
+
+impl<'a> Unverified<'a> {
+    /// Checks size, shape, header and checksum: everything that can be refused before cryptography or a query.
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] that the text deserves. No bytes make it panic, or allocate more than a few kilobytes.
+    pub fn parse(token: &'a str) -> Result<Self, Rejection> {
+        if opaque::looks_opaque(token) {
+            opaque::parse(token).map(Shape::Opaque).map(Self)
+        } else {
+            Compact::parse(token).map(Shape::Jwt).map(Self)
+        }
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Shape::Jwt(_) => "Unverified(JWT)",
+            Shape::Opaque(_) => "Unverified(opaque)",
+        })
+    }
+}
+
+/// A token that we minted: its signature, or its stored hash, is good. It may be expired, and it may be revoked.
+///
+/// It opens nothing. Its one use is to be logged out: the session must die even when the token did first.
+#[derive(Debug)]
+pub struct Authentic(Claims);
+
+impl Authentic {
+    /// Checked by the caller: the signature verified under a key of ours and issuer and audience are right; or the
+    /// store has a session under the token's hash.
+    pub(crate) const fn assertion(claims: Claims) -> Self {
+        Self(claims)
+    }
+
+    /// What it says. Do not act on it: the token may be dead.
+    pub const fn claims(&self) -> &Claims {
+        &self.0
+    }
+
+    pub(crate) fn into_claims(self) -> Claims {
+        self.0
+    }
+}
+
+/// A token that is authentic, in time, and not revoked, at the moment it was verified.
+#[derive(Debug)]
+pub struct Live(Claims);
+
+impl Live {
+    /// Checked by the caller: everything that [`Authentic`] stands for, the times against one reading of the clock, and
+    /// every scope against the replica.
+    pub(crate) const fn assertion(claims: Claims) -> Self {
+        Self(claims)
+    }
+}
+
+impl Deref for Live {
+    type Target = Claims;
+
+    fn deref(&self) -> &Claims {
+        &self.0
+    }
+}

@@ -1,0 +1,187 @@
+//! The store fails or hangs at every call, and callers vanish at every await: never a receipt for a logout that did
+//! not happen, and a retry always completes.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use signoff::test_util::{FailingStore, Fault};
+use signoff::{Cause, Delivery, Denied, ErrorKind, MemoryStore};
+
+use crate::bank::{BOTH, Bank, settings};
+
+const FAULTS: [Fault; 3] = [Fault::AnswerLost, Fault::Hang, Fault::Refuse];
+
+async fn at_every_call(everywhere: bool) {
+    for delivery in BOTH {
+        for fault in FAULTS {
+            let mut refusals = 0;
+            for skip in 0.. {
+                let store = FailingStore::new(MemoryStore::new());
+                let switch = store.switch();
+                let mut settings = settings(delivery);
+                settings.commit_timeout = Duration::from_millis(20);
+                let bank = Bank::open_on(store, settings).await;
+                let issued = bank.log_in("alice").await;
+                let token = [issued.token.expose()];
+                let log_out = async || match everywhere {
+                    true => bank.signoff.log_out_everywhere(&token, Cause::logout()).await,
+                    false => bank.signoff.log_out(&token, Cause::logout()).await,
+                };
+
+                let before = switch.calls();
+                switch.fail(skip, 1, fault);
+                let outcome = tokio::time::timeout(Duration::from_millis(100), log_out()).await;
+                let reached = switch.calls() > before + skip;
+                switch.heal();
+                match outcome {
+                    Ok(Ok(_receipt)) => {
+                        assert!(!bank.accepts(token[0]).await, "{delivery:?} {fault:?} {skip}: a receipt, yet alive");
+                    }
+                    Ok(Err(Denied::Failed(error))) => {
+                        refusals += 1;
+                        assert_eq!(error.kind(), ErrorKind::Unavailable);
+                    }
+                    Ok(Err(Denied::Rejected(rejection))) => panic!("an outage became a rejection: {rejection:?}"),
+                    // The look-up of an opaque token hangs in the caller's own task; the caller gives up.
+                    Err(_) => refusals += 1,
+                }
+                if fault != Fault::Hang {
+                    let _ = log_out().await.expect("a retry completes");
+                    assert!(!bank.accepts(token[0]).await);
+                }
+                if !reached {
+                    break;
+                }
+            }
+            assert!(refusals > 0, "{delivery:?} {fault:?}: the fault was never met");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_any_call() {
+    at_every_call(false).await;
+    at_every_call(true).await;
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_in_force_before_the_error_is_told() {
+    let store = FailingStore::new(MemoryStore::new());
+    let switch = store.switch();
+    let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
+    let issued = bank.log_in("alice").await;
+    switch.fail(0, 1, Fault::AnswerLost);
+    assert!(bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.is_err());
+    assert!(!bank.accepts(issued.token.expose()).await, "it was committed, and the log tells");
+    let receipt = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+    assert_eq!(receipt.destroyed(), 0, "the retry finds it gone");
+}
+
+#[tokio::test]
+async fn an_outage_is_neither_in_nor_out() {
+    let store = FailingStore::new(MemoryStore::new());
+    let switch = store.switch();
+    let bank = Bank::open_on(store, settings(Delivery::Opaque)).await;
+    let issued = bank.log_in("alice").await;
+    switch.fail(0, u64::MAX, Fault::Refuse);
+    let denied = bank.signoff.authenticate(issued.token.expose()).await.unwrap_err();
+    assert!(matches!(denied, Denied::Failed(_)), "{denied:?}");
+    switch.heal();
+    assert!(bank.accepts(issued.token.expose()).await);
+    // Once in memory, it needs no store.
+    switch.fail(0, u64::MAX, Fault::Refuse);
+    assert!(bank.accepts(issued.token.expose()).await);
+}
+
+/// Polls a future at most `polls` times, letting everything else run in between, and drops it.
+async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_caller_that_vanishes_at_any_await_leaves_nothing_half_done() {
+    for delivery in BOTH {
+        let mut finished = false;
+        let mut polls = 0;
+        while !finished {
+            polls += 1;
+            let bank = Bank::open(delivery).await;
+            let issued = bank.log_in("alice").await;
+            let token = [issued.token.expose()];
+            let outcome = polled(bank.signoff.log_out(&token, Cause::logout()), polls).await;
+            finished = outcome.is_some();
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            // The caller was told nothing unless it finished; the session is dead or wholly alive.
+            let alive = bank.accepts(token[0]).await;
+            let listed = !bank.signoff.sessions(&crate::bank::subject("alice"), None).await.unwrap().is_empty();
+            assert_eq!(alive, listed, "{delivery:?} after {polls} polls: half dead");
+            assert!(!(finished && alive));
+            let _ = bank.signoff.log_out(&token, Cause::logout()).await.expect("a retry completes");
+            assert!(!bank.accepts(token[0]).await);
+            assert!(polls < 100);
+        }
+        assert!(polls > 1, "the logout never waited, so nothing was tested");
+    }
+}
+
+#[tokio::test]
+async fn a_queued_logout_happens_although_nobody_waits() {
+    let bank = Bank::open(Delivery::Jwt).await;
+    let issued = bank.log_in("alice").await;
+    assert!(polled(bank.signoff.log_out(&[issued.token.expose()], Cause::logout()), 1).await.is_none());
+    let _ = bank.signoff.log_out(&[bank.log_in("bob").await.token.expose()], Cause::logout()).await.unwrap();
+    assert!(!bank.accepts(issued.token.expose()).await, "it was queued before bob's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_logouts_at_once_share_transactions() {
+    let store = FailingStore::new(MemoryStore::new());
+    let switch = store.switch();
+    let bank = Arc::new(Bank::open_on(store, settings(Delivery::Jwt)).await);
+    let mut issued = Vec::new();
+    for n in 0..200 {
+        issued.push(bank.log_in(&format!("user {n}")).await);
+    }
+    let before = switch.calls();
+    let logouts: Vec<_> = issued
+        .into_iter()
+        .map(|issued| {
+            let bank = Arc::clone(&bank);
+            tokio::spawn(async move {
+                let _ = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+                assert!(!bank.accepts(issued.token.expose()).await);
+            })
+        })
+        .collect();
+    for logout in logouts {
+        logout.await.unwrap();
+    }
+    let transactions = switch.calls() - before;
+    assert!(transactions < 200, "{transactions} transactions for 200 logouts");
+}
+
+#[tokio::test]
+async fn one_signoff_per_store() {
+    let store = Arc::new(MemoryStore::new());
+    let first = Bank::open_on(Arc::clone(&store), settings(Delivery::Jwt)).await;
+    let issued = first.log_in("alice").await;
+    let keys = signoff::KeySet::new(crate::bank::key());
+    let second = signoff::Signoff::open(Arc::clone(&store), keys, settings(Delivery::Jwt)).await;
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::Misuse);
+    let _ = first.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+    first.signoff.close().await;
+    let again = Bank::open_on(store, settings(Delivery::Jwt)).await;
+    assert!(!again.accepts(issued.token.expose()).await, "the log was loaded before anything was verified");
+}

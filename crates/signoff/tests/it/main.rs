@@ -1,0 +1,12 @@
+//! Behaviour of the library as its users see it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod bank;
+mod conformance;
+mod faults;
+mod logout;
+mod oracle;
+mod sessions;
+mod times;
+mod tokens;
