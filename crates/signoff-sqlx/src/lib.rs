@@ -1,0 +1,33 @@
+//! Durable stores for [signoff](https://docs.rs/signoff) on SQL databases, through [sqlx](https://docs.rs/sqlx).
+//!
+//! ```
+//! use signoff::{KeySet, Settings, Signoff, SigningKey};
+//! use signoff_sqlx::SqliteStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.sqlite3");
+//! let store = SqliteStore::open(&path).await?;
+//! let keys = KeySet::new(SigningKey::generate()?);
+//! let signoff = Signoff::open(store, keys, Settings::new("https://bank.example", "https://bank.example/api")).await?;
+//! # drop(signoff);
+//! # Ok(()) }
+//! ```
+//!
+//! It contains no rules: what a store must do is said, and tested, in `signoff`.
+//!
+//! # Features
+//!
+//! * `sqlite` (default): [`SqliteStore`], one process that owns one file.
+//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod steps;
+
+// The public interface is:
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;

@@ -1,0 +1,212 @@
+//! SQLite: one process, one file, no server. This file opens it; its neighbours hold the SQL.
+
+mod audit;
+mod log;
+mod owner;
+mod sessions;
+mod sign_off;
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use signoff::audit::AuditEvent;
+use signoff::store::{LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Terms};
+use signoff::time::Timestamp;
+use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr, Sqlite, Transaction};
+
+use crate::error::{damaged, database, migration};
+use owner::Owner;
+
+/// A store in a SQLite file that this process owns while it has it open.
+///
+/// Durable: WAL with `synchronous=FULL`, so a confirmed commit survives the loss of power on a disk that keeps what it
+/// confirmed. A second opener, in this process or another, gets an error: two owners would not hear of each other's
+/// logouts. The file is created readable by its owner only.
+///
+/// Beside the database lie SQLite's own `-wal` and `-shm` files and an empty `-owner` file, which carries the lock.
+#[derive(Debug)]
+pub struct SqliteStore {
+    seat: Seat,
+    /// SQLite has one writer at a time; more connections would only wait for each other, and badly.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    _owner: Owner,
+}
+
+/// Connections that read; with WAL they wait for nobody.
+const READERS: u32 = 4;
+
+impl SqliteStore {
+    /// Opens the file at `path`, creating and migrating it as needed.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: somebody else has it open, or its file system cannot do WAL.
+    /// * [`ErrorKind::Data`]: it is no SQLite database, is damaged, or was written by a newer version.
+    /// * [`ErrorKind::Unavailable`]: it cannot be read or written.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let (owner, path) = Owner::take(path.as_ref())?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            // Flushes the drive's cache on macOS too, where fsync does not; elsewhere it means nothing.
+            .pragma("fullfsync", "1");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "4000"))
+            .await
+            .map_err(database)?;
+        check_durability(&writer).await?;
+        migrations().run(&writer).await.map_err(migration)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(database)?;
+        Ok(Self { seat: Seat::new(), writer, readers, _owner: owner })
+    }
+
+    /// Waits for the connections to end. Dropping the store does the same without waiting.
+    pub async fn close(self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A transaction that has the write lock from its first statement on.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(database)
+    }
+}
+
+fn migrations() -> Migrator {
+    let sql = include_str!("../../migrations/sqlite/0001_signoff.sql");
+    let first = Migration::new(1, Cow::Borrowed("signoff"), MigrationType::Simple, sql.into_sql_str(), false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    // A table of our own, so that the application's migrations and ours do not meet.
+    migrator.dangerous_set_table_name("_signoff_migrations");
+    migrator
+}
+
+/// Settings that lose commits are found out at start, not after the first loss of power.
+async fn check_durability(pool: &SqlitePool) -> Result<(), Error> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(database)?;
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(database)?;
+    if mode != "wal" || synchronous < 2 {
+        return Err(Error::new(ErrorKind::Misuse, "this file system cannot keep a SQLite database in WAL mode"));
+    }
+    Ok(())
+}
+
+/// Times and positions are at most `i64::MAX` by construction.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn position(number: i64) -> Result<Position, Error> {
+    let position = u64::try_from(number).ok().and_then(Position::new);
+    position.ok_or_else(|| damaged("a stored position is negative"))
+}
+
+fn timestamp(micros: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_micros(micros).ok_or_else(|| damaged("a stored time is before 1970 or after 9999"))
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for SqliteStore {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
+        log::agree(&self.writer, terms).await
+    }
+
+    async fn create_session(
+        &self,
+        session: &Session,
+        token: Option<&TokenHash>,
+        event: &AuditEvent,
+        now: Timestamp,
+    ) -> Result<Position, Error> {
+        let mut transaction = self.begin().await?;
+        let born = log::advance(&mut transaction, 1, now).await?.first;
+        sessions::insert(&mut transaction, session, born).await?;
+        if let Some(token) = token {
+            sessions::insert_token(&mut transaction, token, &session.id).await?;
+        }
+        audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(born)
+    }
+
+    async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+        sessions::load(&self.readers, key, now).await
+    }
+
+    async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
+        sessions::find_by_token(&self.readers, token).await
+    }
+
+    async fn list_sessions(
+        &self,
+        subject: &Subject,
+        after: Option<&SessionId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, Error> {
+        sessions::list(&self.readers, subject, after, limit, now).await
+    }
+
+    async fn update_session(&self, id: &SessionId, version: u64, data: &[u8], now: Timestamp) -> Result<Update, Error> {
+        let mut transaction = self.begin().await?;
+        let update = sessions::update(&mut transaction, id, version, data, now).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(update)
+    }
+
+    async fn touch_session(
+        &self,
+        id: &SessionId,
+        idle_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Error> {
+        sessions::touch(&self.writer, id, idle_expires_at, now).await
+    }
+
+    async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
+        sign_off::run(self.begin().await?, batch, now).await
+    }
+
+    async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
+        log::read(&self.readers, after, limit).await
+    }
+
+    async fn record(&self, event: &AuditEvent) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
+        transaction.commit().await.map_err(database)
+    }
+
+    async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error> {
+        audit::trail(&self.readers, subject, limit).await
+    }
+
+    async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
+        let mut transaction = self.begin().await?;
+        let sessions = sessions::purge(&mut transaction, horizon, limit).await?;
+        let revocations = log::purge(&mut transaction, horizon, limit).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(Purged { sessions, revocations })
+    }
+}

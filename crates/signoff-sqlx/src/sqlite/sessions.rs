@@ -1,0 +1,215 @@
+//! Sessions and their tokens: SQL and rows.
+
+use std::net::IpAddr;
+
+use signoff::store::SessionKey;
+use signoff::time::Timestamp;
+use signoff::{ClientId, Context, Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Row, SqliteConnection};
+
+use super::{integer, position, timestamp};
+use crate::error::{damaged, database};
+
+/// Live at `?1`, as the contract has it. Every statement that uses it binds the time first.
+macro_rules! live {
+    () => {
+        " destroyed_at IS NULL AND idle_expires_at > ?1 AND expires_at > ?1 AND NOT EXISTS (SELECT 1 FROM \
+         signoff_cutoff AS c WHERE ((c.kind = 3 AND c.id = CAST(signoff_session.subject AS BLOB)) OR (c.kind = 4 AND \
+         c.id = CAST(signoff_session.client_id AS BLOB)) OR (c.kind = 6 AND c.id = x'')) AND c.position > \
+         signoff_session.born AND c.expires_at > ?1)"
+    };
+}
+
+pub(super) async fn insert(connection: &mut SqliteConnection, session: &Session, born: Position) -> Result<(), Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
+         expires_at, version, scope, claims, data, device, address, user_agent) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(session.id.as_bytes().as_slice())
+    .bind(session.subject.as_str())
+    .bind(session.client_id.as_str())
+    .bind(integer(born.get()))
+    .bind(session.created_at.as_micros())
+    .bind(session.last_seen_at.as_micros())
+    .bind(session.idle_expires_at.as_micros())
+    .bind(session.expires_at.as_micros())
+    .bind(session.scope.as_deref())
+    .bind(session.claims.as_deref())
+    .bind(session.data.as_slice())
+    .bind(session.device.as_deref())
+    .bind(session.context.address().map(|address| address.to_string()))
+    .bind(session.context.user_agent())
+    .execute(connection)
+    .await;
+    inserted.map(|_| ()).map_err(conflict_or)
+}
+
+pub(super) async fn insert_token(
+    connection: &mut SqliteConnection,
+    token: &TokenHash,
+    id: &SessionId,
+) -> Result<(), Error> {
+    let inserted = sqlx::query("INSERT INTO signoff_token (hash, sid) VALUES (?, ?)")
+        .bind(token.as_bytes().as_slice())
+        .bind(id.as_bytes().as_slice())
+        .execute(connection)
+        .await;
+    inserted.map(|_| ()).map_err(conflict_or)
+}
+
+pub(super) async fn load(pool: &SqlitePool, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+    let (sql, id) = match key {
+        SessionKey::Id(id) => {
+            (concat!("SELECT * FROM signoff_session WHERE sid = ?2 AND", live!()), id.as_bytes().as_slice())
+        }
+        SessionKey::Token(hash) => (
+            concat!(
+                "SELECT * FROM signoff_session WHERE sid = (SELECT sid FROM signoff_token WHERE hash = ?2) AND",
+                live!()
+            ),
+            hash.as_bytes().as_slice(),
+        ),
+    };
+    let row = sqlx::query(sql).bind(now.as_micros()).bind(id).fetch_optional(pool).await.map_err(database)?;
+    row.as_ref().map(session).transpose()
+}
+
+pub(super) async fn find_by_token(pool: &SqlitePool, token: &TokenHash) -> Result<Option<Session>, Error> {
+    let row = sqlx::query("SELECT * FROM signoff_session WHERE sid = (SELECT sid FROM signoff_token WHERE hash = ?)")
+        .bind(token.as_bytes().as_slice())
+        .fetch_optional(pool)
+        .await
+        .map_err(database)?;
+    row.as_ref().map(session).transpose()
+}
+
+pub(super) async fn list(
+    pool: &SqlitePool,
+    subject: &Subject,
+    after: Option<&SessionId>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Session>, Error> {
+    let sql =
+        concat!("SELECT * FROM signoff_session WHERE subject = ?2 AND sid > ?3 AND", live!(), " ORDER BY sid LIMIT ?4");
+    let rows = sqlx::query(sql)
+        .bind(now.as_micros())
+        .bind(subject.as_str())
+        // Every id comes after the empty one.
+        .bind(after.map_or(&[][..], |id| id.as_bytes()))
+        .bind(limit)
+        .fetch_all(pool)
+        .await
+        .map_err(database)?;
+    rows.iter().map(session).collect()
+}
+
+pub(super) async fn update(
+    connection: &mut SqliteConnection,
+    id: &SessionId,
+    version: u64,
+    data: &[u8],
+    now: Timestamp,
+) -> Result<Update, Error> {
+    let sql = concat!("SELECT version FROM signoff_session WHERE sid = ?2 AND", live!());
+    let current: Option<i64> = sqlx::query_scalar(sql)
+        .bind(now.as_micros())
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(database)?;
+    // The transaction has the write lock, so what was just read stays true.
+    match current {
+        None => Ok(Update::Gone),
+        Some(current) if current != integer(version) => Ok(Update::Conflict),
+        Some(_) => {
+            sqlx::query("UPDATE signoff_session SET data = ?, version = version + 1 WHERE sid = ?")
+                .bind(data)
+                .bind(id.as_bytes().as_slice())
+                .execute(connection)
+                .await
+                .map_err(database)?;
+            Ok(Update::Saved(version + 1))
+        }
+    }
+}
+
+pub(super) async fn touch(
+    pool: &SqlitePool,
+    id: &SessionId,
+    idle_expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Session>, Error> {
+    let sql = concat!(
+        "UPDATE signoff_session SET last_seen_at = ?1, idle_expires_at = min(?3, expires_at) WHERE sid = ?2 AND",
+        live!(),
+        " RETURNING *"
+    );
+    let row = sqlx::query(sql)
+        .bind(now.as_micros())
+        .bind(id.as_bytes().as_slice())
+        .bind(idle_expires_at.as_micros())
+        .fetch_optional(pool)
+        .await
+        .map_err(database)?;
+    row.as_ref().map(session).transpose()
+}
+
+/// Deletes sessions that ended at or before `horizon`, and their tokens.
+pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
+    // The same rows in both statements: the transaction has the write lock.
+    let tokens = "DELETE FROM signoff_token WHERE sid IN \
+                  (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
+    sqlx::query(tokens).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
+    let sessions = "DELETE FROM signoff_session WHERE sid IN \
+                    (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
+    let done = sqlx::query(sessions).bind(horizon.as_micros()).bind(limit).execute(connection).await;
+    done.map(|done| done.rows_affected()).map_err(database)
+}
+
+fn conflict_or(error: sqlx::Error) -> Error {
+    let conflict = error.as_database_error().is_some_and(|error| error.is_unique_violation());
+    if conflict {
+        return Error::new(ErrorKind::Conflict, "a session with this id or token exists").with_source(error);
+    }
+    database(error)
+}
+
+fn session(row: &SqliteRow) -> Result<Session, Error> {
+    let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(database);
+    let number = |column: &str| row.try_get::<i64, _>(column).map_err(database);
+    let time = |column: &str| number(column).and_then(timestamp);
+    let broken = |_| damaged("a stored session is broken");
+    Ok(Session {
+        id: session_id(row.try_get("sid").map_err(database)?)?,
+        subject: Subject::new(row.try_get("subject").map_err(database)?).map_err(broken)?,
+        client_id: ClientId::new(row.try_get("client_id").map_err(database)?).map_err(broken)?,
+        born: position(number("born")?)?,
+        created_at: time("created_at")?,
+        last_seen_at: time("last_seen_at")?,
+        idle_expires_at: time("idle_expires_at")?,
+        expires_at: time("expires_at")?,
+        scope: text("scope")?,
+        claims: text("claims")?,
+        data: row.try_get("data").map_err(database)?,
+        version: number("version")?.unsigned_abs(),
+        device: text("device")?,
+        context: context(row)?,
+    })
+}
+
+/// The columns `address` and `user_agent`, which sessions and records share.
+pub(super) fn context(row: &SqliteRow) -> Result<Context, Error> {
+    let address: Option<&str> = row.try_get("address").map_err(database)?;
+    let user_agent: Option<&str> = row.try_get("user_agent").map_err(database)?;
+    let address = address.map(str::parse::<IpAddr>).transpose();
+    let address = address.map_err(|_| damaged("a stored address is broken"))?;
+    let context = address.map_or(Context::new(), |address| Context::new().with_address(address));
+    Ok(user_agent.map_or(context.clone(), |user_agent| context.with_user_agent(user_agent)))
+}
+
+pub(super) fn session_id(bytes: &[u8]) -> Result<SessionId, Error> {
+    bytes.try_into().map(SessionId::from_bytes).map_err(|_| damaged("a stored session id has no 16 bytes"))
+}

@@ -1,0 +1,8 @@
+//! The stores on real databases.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod conformance;
+mod crash;
+mod files;
+mod service;
