@@ -208,6 +208,11 @@ impl Signoff {
         &self.0.policy.settings
     }
 
+    /// How long ago `time` was by our clock; `None` when the clock is unreadable.
+    pub fn since(&self, time: Timestamp) -> Option<std::time::Duration> {
+        self.0.clock.wall().map(|now| now.since(time))
+    }
+
     async fn end(&self, target: Target, cause: Cause) -> Result<Ended, Error> {
         let destroyed = self.commit(target, cause).await?;
         let ended = Ended { destroyed: destroyed.destroyed() };

@@ -59,6 +59,12 @@ impl Switch {
         self.0.until.store(0, Ordering::SeqCst);
     }
 
+    /// Whether the next call fails.
+    pub fn is_failing(&self) -> bool {
+        let range = self.0.from.load(Ordering::SeqCst)..self.0.until.load(Ordering::SeqCst);
+        range.contains(&self.calls())
+    }
+
     /// How many calls there were.
     pub fn calls(&self) -> u64 {
         self.0.calls.load(Ordering::SeqCst)

@@ -1,0 +1,231 @@
+//! The bank's pages and endpoints. Everything about sessions is signoff's; what is here is what an application adds.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+use signoff::test_util::Fault;
+use signoff::{Actor, Cause, Context, CookieSpec, Delivery, Denied, Login, Reason};
+use signoff_tower::{Answer, Auth, FromOurPages, Live, SignoffLayer, handlers};
+
+use crate::Bank;
+use crate::people::person;
+
+type Shared = State<Arc<Bank>>;
+
+pub(crate) fn router(bank: &Arc<Bank>) -> Router {
+    let cookie = CookieSpec::host("signoff").expect("a good cookie name");
+    Router::new()
+        .route("/", get(front))
+        .route("/bank", get(inside))
+        .route("/assets/{file}", get(asset))
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
+        .route("/healthz", get(async || "ok"))
+        .route("/login", post(log_in))
+        .route("/api/accounts", get(accounts))
+        .route("/api/transfers", post(transfer))
+        .route("/api/sessions", get(handlers::sessions))
+        .route("/api/sessions/{id}", delete(handlers::end_session))
+        .route("/logout", post(handlers::logout))
+        .route("/logout/everywhere", post(handlers::logout_everywhere))
+        .route("/.well-known/jwks.json", get(handlers::jwks))
+        .route("/signoff.js", get(handlers::signoff_js))
+        .route("/demo/capture", post(capture))
+        .route("/demo/replay", post(replay))
+        .route("/demo/state", get(state))
+        .route("/demo/store", post(pull_plug))
+        .layer(SignoffLayer::new(bank.signoff.clone(), cookie))
+        .layer(middleware::from_fn(harden))
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .with_state(Arc::clone(bank))
+}
+
+/// The headers of every answer of the bank.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let policy = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn page(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+/// The sign-in page, for whoever is not signed in.
+async fn front(auth: Auth) -> Response {
+    match auth.live() {
+        Some(Ok(_)) => Redirect::to("/bank").into_response(),
+        _ => page("text/html; charset=utf-8", include_str!("page/login.html")),
+    }
+}
+
+/// The account page, for whoever is.
+async fn inside(auth: Auth) -> Response {
+    match auth.live() {
+        Some(Ok(_)) => page("text/html; charset=utf-8", include_str!("page/bank.html")),
+        _ => Redirect::to("/").into_response(),
+    }
+}
+
+async fn asset(Path(file): Path<String>) -> Response {
+    match file.as_str() {
+        "bank.css" => page("text/css; charset=utf-8", include_str!("page/bank.css")),
+        "login.js" => page("text/javascript; charset=utf-8", include_str!("page/login.js")),
+        "bank.js" => page("text/javascript; charset=utf-8", include_str!("page/bank.js")),
+        "attacker.js" => page("text/javascript; charset=utf-8", include_str!("page/attacker.js")),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn no(status: StatusCode, word: &str) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({ "error": word }))).into_response()
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+    /// `"bearer"` asks for the token in the answer instead of in a cookie: for programs, not for pages.
+    delivery: Option<String>,
+}
+
+async fn log_in(
+    State(bank): Shared,
+    _: FromOurPages,
+    auth: Auth,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Json(credentials): Json<Credentials>,
+) -> Response {
+    let Some(subject) = bank.people.authenticate(&credentials.user, &credentials.password).await else {
+        return no(StatusCode::UNAUTHORIZED, "invalid_credentials");
+    };
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let context = Context::new().with_address(address.ip()).with_user_agent(agent);
+    // Whatever session the browser had, its own or one that somebody planted, ends here.
+    let previous = auth.credentials().all();
+    if !previous.is_empty() {
+        let cause = Cause::new(Actor::Subject, Reason::Replaced).from(context.clone());
+        if let Err(Denied::Failed(error)) = bank.signoff.log_out(&previous, cause).await {
+            return Answer::to_denial(&error.into()).into_response();
+        }
+    }
+    let issued = match bank.signoff.log_in(Login::new(subject).device(&device(agent)).context(context)).await {
+        Ok(issued) => issued,
+        Err(error) => return Answer::to_denial(&error.into()).into_response(),
+    };
+    let expires_in = issued.expires_in.as_secs();
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    if credentials.delivery.as_deref() == Some("bearer") {
+        let token = issued.token.expose();
+        let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": expires_in });
+        return (no_store, Json(body)).into_response();
+    }
+    let Some(cookie) = auth.cookie().set(&issued.token).ok().and_then(|cookie| HeaderValue::try_from(cookie).ok())
+    else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let body = json!({ "user": issued.session.subject.as_str(), "expires_in": expires_in });
+    (no_store, [(header::SET_COOKIE, cookie)], Json(body)).into_response()
+}
+
+/// "Firefox on Linux", roughly.
+fn device(agent: &str) -> String {
+    let find = |words: &[(&str, &'static str)], default: &'static str| {
+        words.iter().find(|(word, _)| agent.contains(word)).map_or(default, |(_, name)| *name)
+    };
+    let browser = find(
+        &[("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chromium"), ("Safari/", "Safari"), ("curl/", "curl")],
+        "A program",
+    );
+    let system = find(
+        &[
+            ("Android", "Android"),
+            ("iPhone", "iPhone"),
+            ("Windows", "Windows"),
+            ("Mac OS", "macOS"),
+            ("Linux", "Linux"),
+        ],
+        "",
+    );
+    if system.is_empty() { browser.to_owned() } else { format!("{browser} on {system}") }
+}
+
+async fn accounts(State(bank): Shared, live: Live) -> Response {
+    Json(bank.accounts.view(live.subject().as_str())).into_response()
+}
+
+#[derive(Deserialize)]
+struct Transfer {
+    to: String,
+    amount_cents: i64,
+}
+
+async fn transfer(State(bank): Shared, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
+    match bank.accounts.transfer(live.subject().as_str(), &order.to, order.amount_cents) {
+        Ok(done) => Json(done).into_response(),
+        Err(refusal) => no(StatusCode::UNPROCESSABLE_ENTITY, refusal.word()),
+    }
+}
+
+/// Somebody got hold of the token of this very request: from a log file, an extension, a script.
+async fn capture(State(bank): Shared, _: FromOurPages, live: Live, auth: Auth) -> Response {
+    let Some(owner) = person(live.subject().as_str()) else { return no(StatusCode::NOT_FOUND, "unknown") };
+    let token = auth.credentials().all().join("");
+    let preview: String = token.chars().take(12).collect();
+    match bank.notebook.capture(&token) {
+        Some(name) => Json(json!({
+            "capture": name, "delivery": delivery(&bank), "owner": owner.name,
+            "preview": format!("{preview}… ({} characters)", token.len()),
+        }))
+        .into_response(),
+        None => no(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    }
+}
+
+#[derive(Deserialize)]
+struct Replay {
+    capture: String,
+}
+
+async fn replay(State(bank): Shared, Json(order): Json<Replay>) -> Response {
+    match bank.notebook.replay(&order.capture, "__Host-signoff", bank.address).await {
+        Some(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        None => no(StatusCode::NOT_FOUND, "unknown_capture"),
+    }
+}
+
+fn delivery(bank: &Bank) -> &'static str {
+    if bank.signoff.settings().delivery == Delivery::Opaque { "opaque" } else { "jwt" }
+}
+
+async fn state(State(bank): Shared) -> Response {
+    let state = json!({ "delivery": delivery(&bank), "store_failing": bank.plug.is_failing() });
+    ([(header::CACHE_CONTROL, "no-store")], Json(state)).into_response()
+}
+
+#[derive(Deserialize)]
+struct Plug {
+    failing: bool,
+}
+
+async fn pull_plug(shared: Shared, _: FromOurPages, Json(order): Json<Plug>) -> Response {
+    if order.failing {
+        shared.plug.fail(0, u64::MAX, Fault::Refuse);
+    } else {
+        shared.plug.heal();
+    }
+    state(shared).await
+}
