@@ -8,6 +8,7 @@ mod options;
 mod people;
 mod web;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,10 +80,14 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     });
     tokio::spawn(purge_hourly(signoff.clone()));
 
-    // Printed only now: whoever reads this line gets an answer.
-    println!("Signoff Bank is open at http://{address}");
-    println!("  people: alice (correct horse), bob (battery staple)");
-    println!("  tokens: {:?}; sessions in {}; stop with Ctrl-C", options.delivery, options.db.display());
+    // Printed only now: whoever reads this line gets an answer. A script may read it and close the pipe.
+    let _ = writeln!(
+        std::io::stdout(),
+        "Signoff Bank is open at http://{address}\n  people: alice (correct horse), bob (battery staple)\n  tokens: {:?}; \
+         sessions in {}; stop with Ctrl-C",
+        options.delivery,
+        options.db.display()
+    );
     let service = web::router(&bank).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stopped()).await?;
     Ok(())

@@ -1,0 +1,10 @@
+//! Over real HTTP: the layer and the handlers in a server of the test's own, the bank as a process, and a browser.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod bank;
+mod browser;
+mod http;
+mod late;
+mod replay;
+mod server;
