@@ -75,7 +75,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FromOurPages {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let auth = <Auth as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        match auth.check_site(&parts.headers) {
+        match auth.check_site(parts) {
             Ok(proof) => Ok(Self { proof }),
             Err(cross_site) => {
                 tracing::warn!(target: "signoff", "{cross_site}");

@@ -27,14 +27,14 @@ use crate::request::{Auth, context};
 pub async fn logout(site: FromOurPages, auth: Auth, request: Request) -> Response {
     let cause = Cause::logout().from(origin(&request));
     let tokens = auth.credentials().all();
-    finish(auth.signoff().log_out(&tokens, cause), &auth, site.proof).await
+    finish(auth.signoff().log_out(&tokens, cause), &auth, site.proof.as_ref()).await
 }
 
 /// `POST /logout/everywhere`: as [`logout`], for all sessions of the person.
 pub async fn logout_everywhere(site: FromOurPages, auth: Auth, request: Request) -> Response {
     let cause = Cause::logout().from(origin(&request));
     let tokens = auth.credentials().all();
-    finish(auth.signoff().log_out_everywhere(&tokens, cause), &auth, site.proof).await
+    finish(auth.signoff().log_out_everywhere(&tokens, cause), &auth, site.proof.as_ref()).await
 }
 
 /// `GET /sessions`: the devices on which the person is signed in, up to 100. Ids are handles, not credentials.
@@ -76,7 +76,7 @@ pub async fn end_session(
     let cause = Cause::logout().from(origin(&request));
     match patiently(async { Ok(auth.signoff().end_session(live.subject(), &id, cause).await?) }).await {
         Ok(None) => not_found(),
-        Ok(Some(receipt)) if id == *live.session_id() => destroyed(&receipt, &auth, site.proof),
+        Ok(Some(receipt)) if id == *live.session_id() => destroyed(&receipt, &auth, site.proof.as_ref()),
         Ok(Some(receipt)) => ok(receipt.body()),
         Err(denied) => Answer::to_denial(&denied).into_response(),
     }
@@ -104,7 +104,7 @@ pub async fn signoff_js() -> Response {
 async fn finish(
     work: impl Future<Output = Result<Receipt, Denied>>,
     auth: &Auth,
-    proof: Option<SameOrigin>,
+    proof: Option<&SameOrigin>,
 ) -> Response {
     if matches!(auth.credentials(), Credentials::None) {
         return Answer::Unauthenticated.into_response();
@@ -123,12 +123,13 @@ async fn patiently<T>(work: impl Future<Output = Result<T, Denied>>) -> Result<T
 
 /// The answer to a finished logout, with everything that clears the browser. Without a cookie in the request there is no
 /// browser of ours to clear.
-fn destroyed(receipt: &Receipt, auth: &Auth, proof: Option<SameOrigin>) -> Response {
+fn destroyed(receipt: &Receipt, auth: &Auth, proof: Option<&SameOrigin>) -> Response {
     let mut response = ok(receipt.body());
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     if matches!(auth.credentials(), Credentials::Cookie(_)) {
-        for (name, value) in receipt.headers(std::slice::from_ref(auth.cookie()), proof.as_ref()) {
+        let proof = proof.filter(|_| auth.clears_storage());
+        for (name, value) in receipt.headers(std::slice::from_ref(auth.cookie()), proof) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.append(HeaderName::from_static(name), value);
             }

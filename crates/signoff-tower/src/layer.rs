@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::request::{Auth, Web, context};
+use crate::request::{Auth, Storage, Web, context};
 
 /// Reads the session cookie or the bearer token of every request and verifies it; both at once are answered with 400.
 ///
@@ -28,14 +28,23 @@ pub struct SignoffLayer {
 impl SignoffLayer {
     /// A layer for this service, with the description of its session cookie.
     pub fn new(signoff: Signoff, cookie: CookieSpec) -> Self {
-        Self { web: Arc::new(Web { signoff, cookie, origins: Vec::new(), unproven: Unproven::Allow }) }
+        let (origins, unproven, storage) = (Vec::new(), Unproven::Allow, Storage::Clear);
+        Self { web: Arc::new(Web { signoff, cookie, origins, unproven, storage }) }
     }
 
-    /// Also takes requests from pages of this origin, `scheme://host[:port]`, for its own. The origin that `Host` names
-    /// is ours anyway.
+    /// Also lets pages of this origin, `scheme://host[:port]`, send state-changing requests. The origin that `Host` names
+    /// may anyway.
     #[must_use]
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.web).origins.push(origin.into());
+        self
+    }
+
+    /// Leaves `Clear-Site-Data` out of the answer to a logout, for applications that keep something in the browser (a
+    /// theme, say) and clear the rest with `signoff.js`. It is sent by default, because it needs no script to work.
+    #[must_use]
+    pub fn keep_storage(mut self) -> Self {
+        Arc::make_mut(&mut self.web).storage = Storage::Keep;
         self
     }
 

@@ -54,3 +54,8 @@ pub use request::Auth;
 /// It posts the logout, checks that the answer proves it, and only then clears the browser's storage, tells the other
 /// tabs and navigates. See [`handlers::signoff_js`] for a handler that serves it.
 pub const SIGNOFF_JS: &str = include_str!("client/signoff.js");
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

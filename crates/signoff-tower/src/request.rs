@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::request::Parts;
 use http::{HeaderMap, header};
 use signoff::cookie::{self, Presented};
 use signoff::site::{self, Credentials, CrossSite, Fetch, SameOrigin, Unproven};
@@ -16,6 +17,14 @@ pub(crate) struct Web {
     pub(crate) cookie: CookieSpec,
     pub(crate) origins: Vec<String>,
     pub(crate) unproven: Unproven,
+    pub(crate) storage: Storage,
+}
+
+/// What a logout does to the storage of the browser, beyond the cookie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Storage {
+    Clear,
+    Keep,
 }
 
 /// The credentials of a request and what became of them; in the request's extensions. Cheap to clone.
@@ -96,20 +105,28 @@ impl Auth {
     /// # Errors
     ///
     /// [`CrossSite`]: answer 403 and do nothing.
-    pub fn check_site(&self, headers: &HeaderMap) -> Result<Option<SameOrigin>, CrossSite> {
+    pub fn check_site(&self, request: &Parts) -> Result<Option<SameOrigin>, CrossSite> {
         if matches!(self.0.credentials, Credentials::Bearer(_)) {
             return Ok(None);
         }
-        let field = |name: &str| headers.get(name).map(header::HeaderValue::as_bytes);
+        let field = |name: &str| request.headers.get(name).map(header::HeaderValue::as_bytes);
+        // HTTP/2 names the host in the target of the request.
+        let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         let fetch = Fetch {
             site: field("sec-fetch-site"),
             origin: field("origin"),
             referer: field("referer"),
-            host: field("host"),
+            host: field("host").or(authority),
             content_type: field("content-type"),
             purpose: field("sec-purpose"),
         };
         site::judge(&fetch, &self.0.web.origins, self.0.web.unproven)
+    }
+
+    /// Whether the answer to a logout empties the storage of the browser.
+    #[cfg(feature = "axum")]
+    pub(crate) fn clears_storage(&self) -> bool {
+        self.0.web.storage == Storage::Clear
     }
 
     /// Whether a handler looked at the verdict.

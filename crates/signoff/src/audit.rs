@@ -142,6 +142,7 @@ impl Context {
 /// Who ends a session, why, and from where: it goes into the audit record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
+#[non_exhaustive]
 pub struct Cause {
     /// Who.
     pub actor: Actor,

@@ -140,7 +140,7 @@ impl Signoff {
             if targets.iter().all(|target| target.id != *claims.session_id()) {
                 // A session that the store lost still has tokens that verify. They die by the log, once.
                 let known = self.is_session_revoked(claims);
-                let revoke_unknown_until = (!known).then(|| self.policy().retain_wide(now.max(claims.expires_at())));
+                let revoke_unknown_until = (!known).then(|| self.retain_wide(now.max(claims.expires_at())));
                 targets.push(SessionTarget { id: *claims.session_id(), revoke_unknown_until });
             }
         }
@@ -160,7 +160,7 @@ impl Signoff {
         if subjects.any(|other| other != subject) {
             return Err(Rejection::Ambiguous.into());
         }
-        let revoke_until = self.policy().retain_wide(self.now()?);
+        let revoke_until = self.retain_wide(self.now()?);
         let destroyed = self.commit(Target::Subject { subject, except: None, revoke_until }, cause).await?;
         Ok(destroyed)
     }

@@ -154,12 +154,14 @@ impl Signoff {
             }
             Delivery::Opaque => Some(opaque::generate()?),
         };
-        let hash = match opaque.as_ref().map(|token| opaque::parse(token.expose())).transpose() {
-            Ok(hash) => hash,
-            Err(_) => return Err(Error::new(ErrorKind::Internal, "a fresh token does not parse")),
-        };
+        let hash = opaque.as_ref().map(|token| opaque::parse(token.expose())).transpose();
+        let hash = hash.map_err(|_| Error::new(ErrorKind::Internal, "a fresh token does not parse"))?;
         let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
-        session.born = self.store().create_session(&session, hash.as_ref(), &audit, now).await?;
+        let page = self.store().create_session(&session, hash.as_ref(), &audit, now).await?;
+        session.born = page.through;
+        // Keeps the replica's position at the head, so that the next logout finds no gap to read up. If commits overtook
+        // each other there is one, and it will.
+        let _ = self.replica().apply(&page);
         tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
         let (token, expires_at) = match opaque {
             Some(token) => (token, session.expires_at),
@@ -195,7 +197,8 @@ impl Signoff {
         Ok(Issued { token, expires_at, expires_in: expires_at.since(now), session })
     }
 
-    /// Notes that a session is used: moves its idle end. `false` when the session is over.
+    /// Notes that a session is used: moves its idle end. `false` when the store says that the session is over; only
+    /// verifying decides who gets in.
     ///
     /// At most one write per session and interval, a tenth of the idle time or a minute, whichever is less; so the idle
     /// end may come that much early, never late.

@@ -59,8 +59,8 @@ pub struct Settings {
     /// How long an access token (JWT) is valid; at most as long as `idle`. Defaults to 15 minutes, because a
     /// short-lived token is the second line of defence.
     pub access_lifetime: Duration,
-    /// How long a session lives without being used. A JWT finds out when it is renewed. Defaults to 30 minutes: OWASP's
-    /// upper bound for ordinary applications.
+    /// How long a session lives without being used, with opaque tokens. A JWT that is not renewed is over after
+    /// `access_lifetime`, which is at most this. Defaults to 30 minutes: OWASP's upper bound for ordinary applications.
     pub idle: Duration,
     /// How long a session lives at the most; nothing extends it. Defaults to 8 hours: a working day.
     pub absolute: Duration,

@@ -106,7 +106,8 @@ impl Signoff {
         }
     }
 
-    /// Ends one session of a subject, for the list of devices. `None` when it is not theirs or not live.
+    /// Ends one session of a subject, for the list of devices. `None` when it is not theirs, or not live any more; in that
+    /// case too, no token of it is accepted when this returns.
     ///
     /// # Errors
     ///
@@ -118,8 +119,15 @@ impl Signoff {
         cause: Cause,
     ) -> Result<Option<crate::Receipt>, Error> {
         let found = self.store().load_session(crate::store::SessionKey::Id(id), self.now()?).await?;
-        if found.is_none_or(|session| session.subject != *subject) {
-            return Ok(None);
+        match found {
+            Some(session) if session.subject == *subject => {}
+            Some(_) => return Ok(None),
+            None => {
+                // It may have ended a moment ago, by a call whose answer was lost: what the store says must be in force
+                // here before anybody hears of it.
+                self.catch_up().await?;
+                return Ok(None);
+            }
         }
         let target = Target::Sessions(vec![SessionTarget { id: *id, revoke_unknown_until: None }]);
         let destroyed = self.commit(target, cause).await?;
@@ -135,7 +143,7 @@ impl Signoff {
         let target = Target::Subject {
             subject: live.subject().clone(),
             except: Some(*live.session_id()),
-            revoke_until: self.policy().retain_wide(self.now()?),
+            revoke_until: self.retain_wide(self.now()?),
         };
         self.end(target, cause).await
     }
@@ -151,7 +159,7 @@ impl Signoff {
     /// * [`ErrorKind::Unavailable`]: the store did not confirm. Retry.
     pub async fn revoke(&self, scope: Scope<'_>, cause: Cause) -> Result<Ended, Error> {
         let misuse = |_| Error::new(ErrorKind::Misuse, "the id of a token or session has 16 bytes");
-        let revoke_until = self.policy().retain_wide(self.now()?);
+        let revoke_until = self.retain_wide(self.now()?);
         let target = match scope {
             Scope::Session(id) => {
                 let id = SessionId::from_bytes(id.try_into().map_err(misuse)?);
@@ -222,6 +230,13 @@ impl Signoff {
 
     pub(crate) fn now(&self) -> Result<Timestamp, Error> {
         self.0.clock.wall().ok_or_else(unreadable_clock)
+    }
+
+    /// Until when a wide revocation must be kept. Counted from the head of the log if that is ahead of the clock: a clock
+    /// that is behind for a while must not shorten the memory.
+    pub(crate) fn retain_wide(&self, now: Timestamp) -> Timestamp {
+        let head = i64::try_from(self.applied().get()).ok().and_then(Timestamp::from_micros);
+        self.policy().retain_wide(now.max(head.unwrap_or(now)))
     }
 
     pub(crate) fn applied(&self) -> Position {

@@ -11,7 +11,7 @@ use crate::Rejection;
 pub struct SameOrigin(());
 
 impl SameOrigin {
-    /// Checked by the caller: the browser said so, by `Sec-Fetch-Site` or by an `Origin` that is ours.
+    /// Checked by the caller: the browser said so, by `Sec-Fetch-Site`, or by an `Origin` or `Referer` that `Host` names.
     const fn assertion() -> Self {
         Self(())
     }
@@ -49,7 +49,7 @@ pub enum Unproven {
 
 /// Decides about a state-changing request: `Ok(Some)` from our own pages, `Ok(None)` not from another site.
 ///
-/// `origins` are the origins that are ours besides the one that `Host` names, as `scheme://host[:port]`.
+/// `origins` are other origins that may send such requests, as `scheme://host[:port]`; they prove nothing about the page.
 ///
 /// # Errors
 ///
@@ -58,23 +58,27 @@ pub fn judge(fetch: &Fetch<'_>, origins: &[String], unproven: Unproven) -> Resul
     if fetch.purpose.is_some() {
         return Err(CrossSite(()));
     }
+    let listed = |origin: &[u8]| origins.iter().any(|own| own.as_bytes() == origin);
     let ours = |origin: &[u8]| {
-        let listed = origins.iter().any(|own| own.as_bytes() == origin);
         let authority = [&b"https://"[..], b"http://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
-        listed || authority.is_some_and(|authority| !authority.is_empty() && fetch.host == Some(authority))
+        authority.is_some_and(|authority| !authority.is_empty() && fetch.host == Some(authority))
     };
     if let Some(site) = fetch.site {
         return match site {
             b"same-origin" => Ok(Some(SameOrigin::assertion())),
             // The person themselves: an address typed in, a bookmark, a reload.
             b"none" => Ok(None),
-            // "same-site" is a sibling subdomain, which may be anybody's; a listed one says so in `Origin`.
-            b"same-site" if fetch.origin.is_some_and(|o| origins.iter().any(|own| own.as_bytes() == o)) => Ok(None),
+            // "same-site" is a sibling subdomain, which may be anybody's. A listed origin names itself in `Origin`.
+            _ if fetch.origin.is_some_and(listed) => Ok(None),
             _ => Err(CrossSite(())),
         };
     }
     if let Some(origin) = fetch.origin {
-        return if ours(origin) { Ok(Some(SameOrigin::assertion())) } else { Err(CrossSite(())) };
+        return match origin {
+            origin if ours(origin) => Ok(Some(SameOrigin::assertion())),
+            origin if listed(origin) => Ok(None),
+            _ => Err(CrossSite(())),
+        };
     }
     if let Some(referer) = fetch.referer {
         let slash = referer.iter().enumerate().filter(|(_, byte)| **byte == b'/').nth(2).map(|(at, _)| at);
@@ -194,6 +198,8 @@ mod tests {
         }
         let claimed = Fetch { site: Some(b"cross-site"), origin: Some(b"https://bank.example:8443"), ..fetch() };
         check(&claimed, &Verdict::Refused);
+        let listed = Fetch { site: Some(b"cross-site"), origin: Some(b"https://app.example"), ..fetch() };
+        check(&listed, &Verdict::Allowed);
         let sibling = Fetch { site: Some(b"same-site"), origin: Some(b"https://app.example"), ..fetch() };
         check(&sibling, &Verdict::Allowed);
         check(&Fetch { site: Some(b"same-origin"), purpose: Some(b"prefetch"), ..fetch() }, &Verdict::Refused);
@@ -204,7 +210,7 @@ mod tests {
         for (origin, expect) in [
             ("https://bank.example:8443", Verdict::Proven),
             ("http://bank.example:8443", Verdict::Proven),
-            ("https://app.example", Verdict::Proven),
+            ("https://app.example", Verdict::Allowed),
             ("http://app.example", Verdict::Refused),
             ("https://bank.example", Verdict::Refused),
             ("https://bank.example:8443.", Verdict::Refused),

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 
 use crate::audit::AuditEvent;
-use crate::store::{LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, Terms};
+use crate::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, Terms};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
 
@@ -124,7 +124,7 @@ impl<S: Store> Store for FailingStore<S> {
         token: Option<&TokenHash>,
         audit: &AuditEvent,
         now: Timestamp,
-    ) -> Result<Position, Error> {
+    ) -> Result<LogPage, Error> {
         pass!(self, self.store.create_session(session, token, audit, now))
     }
 

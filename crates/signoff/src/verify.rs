@@ -39,7 +39,7 @@ impl Signoff {
     ///
     /// # Errors
     ///
-    /// * [`Denied::Rejected`]: refused.
+    /// * [`Denied::Rejected`]: the token is refused.
     /// * [`Denied::Failed`]: the store did not answer; the token may be good.
     pub async fn authenticate(&self, token: &str) -> Result<Live, Denied> {
         match self.verify(token) {

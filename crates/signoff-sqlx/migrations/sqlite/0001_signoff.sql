@@ -11,7 +11,7 @@ CREATE TABLE signoff_meta (
 ) STRICT;
 INSERT INTO signoff_meta VALUES (1, 0, 0, 0, 0);
 
--- A destroyed session keeps its row, without its data, until it is purged: a second logout finds it gone, not unknown.
+-- A destroyed session keeps its row, without data and claims, until it is purged: a second logout finds it gone, not unknown.
 CREATE TABLE signoff_session (
     sid              BLOB    NOT NULL PRIMARY KEY,
     subject          TEXT    NOT NULL,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
-use signoff::store::{LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Terms};
+use signoff::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Terms};
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -138,16 +138,16 @@ impl Store for SqliteStore {
         token: Option<&TokenHash>,
         event: &AuditEvent,
         now: Timestamp,
-    ) -> Result<Position, Error> {
+    ) -> Result<LogPage, Error> {
         let mut transaction = self.begin().await?;
-        let born = log::advance(&mut transaction, 1, now).await?.first;
-        sessions::insert(&mut transaction, session, born).await?;
+        let positions = log::advance(&mut transaction, 1, now).await?;
+        sessions::insert(&mut transaction, session, positions.first).await?;
         if let Some(token) = token {
             sessions::insert_token(&mut transaction, token, &session.id).await?;
         }
         audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
         transaction.commit().await.map_err(database)?;
-        Ok(born)
+        Ok(LogPage { after: positions.after, entries: Vec::new(), through: positions.last })
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {

@@ -15,8 +15,8 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Takes the file, creating it if it is missing, and says what it is really called: two names of one file (links,
-    /// relative paths) must meet in one lock.
+    /// Takes the file, creating it if it is missing, and says what it is really called: two names of one file
+    /// (symbolic links, relative paths) must meet in one lock. Hard links do not: make none.
     pub(super) fn take(path: &Path) -> Result<(Self, PathBuf), Error> {
         create(path).map_err(unavailable)?;
         let path = path.canonicalize().map_err(unavailable)?;

@@ -207,7 +207,10 @@ pub(super) fn context(row: &SqliteRow) -> Result<Context, Error> {
     let address = address.map(str::parse::<IpAddr>).transpose();
     let address = address.map_err(|_| damaged("a stored address is broken"))?;
     let context = address.map_or(Context::new(), |address| Context::new().with_address(address));
-    Ok(user_agent.map_or(context.clone(), |user_agent| context.with_user_agent(user_agent)))
+    Ok(match user_agent {
+        Some(user_agent) => context.with_user_agent(user_agent),
+        None => context,
+    })
 }
 
 pub(super) fn session_id(bytes: &[u8]) -> Result<SessionId, Error> {

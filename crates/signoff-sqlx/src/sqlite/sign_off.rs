@@ -118,7 +118,7 @@ impl<'a> Draft<'a> {
         };
         let ids: Vec<_> = requests.iter().flat_map(targets).map(|target| hex(target.id.as_bytes())).collect();
         let ids = json(&ids)?;
-        let sql = "UPDATE signoff_session SET destroyed_at = ?, data = x'' WHERE destroyed_at IS NULL \
+        let sql = "UPDATE signoff_session SET destroyed_at = ?, data = x'', claims = NULL WHERE destroyed_at IS NULL \
                    AND sid IN (SELECT unhex(value) FROM json_each(?)) RETURNING sid, subject, expires_at";
         let query = sqlx::query(sql).bind(now.as_micros()).bind(&ids);
         let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
@@ -142,6 +142,7 @@ impl<'a> Draft<'a> {
                     outcome.unknown += 1;
                     if let Some(until) = target.revoke_unknown_until {
                         self.entries.push((Doomed::Session(target.id), until));
+                        self.events.push(request.audit(None, Some(&target.id), 0, now));
                     }
                 }
             }
@@ -159,7 +160,7 @@ impl<'a> Draft<'a> {
         revoke_until: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let sql = "UPDATE signoff_session SET destroyed_at = ?1, data = x'' \
+        let sql = "UPDATE signoff_session SET destroyed_at = ?1, data = x'', claims = NULL \
                    WHERE subject = ?2 AND destroyed_at IS NULL AND sid IS NOT ?3 RETURNING sid, subject, expires_at";
         let rows = sqlx::query(sql)
             .bind(now.as_micros())

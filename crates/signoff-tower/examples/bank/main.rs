@@ -2,6 +2,8 @@
 //!
 //! Sessions live in a SQLite file and survive a restart, as does the signing key beside it. Balances do not.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
 mod accounts;
 mod attacker;
 mod options;

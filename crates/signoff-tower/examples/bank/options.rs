@@ -28,7 +28,7 @@ impl Options {
                 None => (argument, None),
             };
             let mut value =
-                || value.take().or_else(|| arguments.next()).ok_or(format!("{name} wants a value; see --help"));
+                || value.take().or_else(|| arguments.next()).ok_or_else(|| format!("{name} wants a value; see --help"));
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--addr" => options.addr = value()?,

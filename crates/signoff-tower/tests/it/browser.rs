@@ -1,1 +1,337 @@
-//! placeholder
+//! The bank in a real Chromium: what a logout leaves in a browser, and what it leaves when it fails.
+
+mod driver;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use crate::bank::Bank;
+use driver::Browser;
+
+const COOKIE: &str = "__Host-signoff";
+
+/// Data of an application, beside what the bank's page keeps by itself.
+const PLANT: &str = r#"
+    localStorage.setItem("planted", "mine");
+    sessionStorage.setItem("planted", "mine");
+    await new Promise((resolve, reject) => {
+        const request = indexedDB.open("planted", 1);
+        request.onupgradeneeded = () => request.result.createObjectStore("things").put("mine", "thing");
+        request.onsuccess = () => { request.result.close(); resolve(); };
+        request.onerror = () => reject(request.error);
+    });
+    await (await caches.open("planted")).put("/planted", new Response("mine"));
+    // Any script will do as a service worker, and the bank has one to offer.
+    await navigator.serviceWorker.register("/signoff.js", { type: "module" });
+    await navigator.serviceWorker.ready;
+"#;
+
+/// A connection that is open, and stays so, keeps a database from being deleted.
+const HOLD_DATABASE: &str = r#"
+    globalThis.held = await new Promise((resolve, reject) => {
+        const request = indexedDB.open("planted", 1);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+"#;
+
+/// Everything that a script finds in the browser.
+const LOOK: &str = r#"
+    return {
+        cookies: document.cookie,
+        local: Object.keys(localStorage).sort(),
+        session: Object.keys(sessionStorage).sort(),
+        databases: (await indexedDB.databases()).map((database) => database.name).sort(),
+        caches: (await caches.keys()).sort(),
+        workers: (await navigator.serviceWorker.getRegistrations()).length,
+    };
+"#;
+
+const ACCOUNTS_SHOWN: &str = "location.pathname === '/bank' && document.body.dataset.ready === 'true' && \
+     document.querySelectorAll('#account-list > li').length === 2";
+const ACCOUNTS_VISIBLE: &str = "document.querySelector('#account-list > li')?.checkVisibility()";
+const SIGN_IN_SHOWN: &str = "location.pathname === '/' && document.body.dataset.ready === 'true' && \
+     document.querySelector('#login-form').checkVisibility() && !document.querySelector('#account-list')";
+const SIGNED_OUT: &str = "location.hash.startsWith('#signed-out') && document.body.dataset.ready === 'true' && \
+     document.querySelector('#signed-out-banner').checkVisibility() && !document.querySelector('#account-list')";
+
+fn full() -> Value {
+    json!({
+        // The session cookie is HttpOnly: no script finds it.
+        "cookies": "",
+        "local": ["bank:last-view", "planted"],
+        "session": ["bank:draft", "planted"],
+        "databases": ["bank", "planted"],
+        "caches": ["bank-cache", "planted"],
+        "workers": 1,
+    })
+}
+
+fn empty() -> Value {
+    json!({ "cookies": "", "local": [], "session": [], "databases": [], "caches": [], "workers": 0 })
+}
+
+async fn log_in(browser: &Browser, site: &str) {
+    browser.open(&format!("{site}/")).await;
+    browser.until(SIGN_IN_SHOWN).await;
+    browser.fill("#user", "alice").await;
+    browser.fill("#password", "correct horse").await;
+    browser.click("#login-submit").await;
+    browser.until(ACCOUNTS_SHOWN).await;
+}
+
+/// The value of the session cookie, which must be the only cookie.
+async fn session_cookie(browser: &Browser) -> String {
+    let cookies = browser.cookies().await;
+    assert_eq!(cookies.len(), 1, "{cookies:?}");
+    let cookie = &cookies[0];
+    assert_eq!((&cookie["name"], &cookie["httpOnly"]), (&json!(COOKIE), &json!(true)));
+    cookie["value"].as_str().unwrap().to_owned()
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// Serves on a free port of the loopback interface, for as long as the test runs.
+async fn serve(router: Router) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    port
+}
+
+#[tokio::test]
+async fn logout_clears_the_browser() {
+    let bank = Bank::start("jwt").await;
+    clears_the_browser(&bank.url("")).await;
+}
+
+#[tokio::test]
+async fn logout_clears_the_browser_of_an_opaque_token() {
+    let bank = Bank::start("opaque").await;
+    clears_the_browser(&bank.url("")).await;
+}
+
+/// Without that header there is only what signoff.js does.
+#[tokio::test]
+async fn logout_clears_a_browser_that_ignores_clear_site_data() {
+    let bank = Bank::start("jwt").await;
+    let removed = Arc::new(AtomicUsize::new(0));
+    let (target, count, client) = (bank.address().to_owned(), Arc::clone(&removed), http());
+    let forward = async move |request: Request| {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let request =
+            client.request(head.method, format!("http://{target}{}", head.uri)).headers(head.headers).body(body);
+        let mut answer = request.send().await.unwrap();
+        let mut headers = std::mem::take(answer.headers_mut());
+        headers.remove("transfer-encoding");
+        count.fetch_add(usize::from(headers.remove("clear-site-data").is_some()), Ordering::Relaxed);
+        (answer.status(), headers, answer.bytes().await.unwrap()).into_response()
+    };
+    let port = serve(Router::new().fallback(forward)).await;
+    clears_the_browser(&format!("http://127.0.0.1:{port}")).await;
+    assert_eq!(removed.load(Ordering::Relaxed), 1, "the bank sends Clear-Site-Data with the logout, and only then");
+}
+
+async fn clears_the_browser(site: &str) {
+    let browser = Browser::start().await;
+    let first = browser.tab().await;
+    log_in(&browser, site).await;
+    let account_page = format!("{site}/bank");
+    // Once more, so that the back button has an account page to go back to.
+    browser.open(&format!("{account_page}?again")).await;
+    browser.until(ACCOUNTS_SHOWN).await;
+    browser.run(PLANT).await;
+
+    // Another tab shows accounts as well; a third one did, and has moved on.
+    let second = browser.new_tab().await;
+    browser.open(&account_page).await;
+    browser.until(ACCOUNTS_SHOWN).await;
+    browser.run(PLANT).await;
+    browser.run(HOLD_DATABASE).await;
+    assert_eq!(browser.run(LOOK).await, full());
+    let third = browser.new_tab().await;
+    browser.open(&account_page).await;
+    browser.until(ACCOUNTS_SHOWN).await;
+    browser.open(&format!("{site}/healthz")).await;
+
+    browser.show(&first).await;
+    assert_eq!(browser.run(LOOK).await, full());
+    assert!(!session_cookie(&browser).await.is_empty());
+    browser.click("#capture").await;
+    browser.until("!document.querySelector('#replay').disabled").await;
+    browser.click("#replay").await;
+    browser.until("document.querySelector('#replay-log > li[data-status=\"200\"][data-when=before]')").await;
+
+    browser.click("#logout").await;
+    browser.until(SIGNED_OUT).await;
+    assert_eq!(browser.run(LOOK).await, empty());
+    assert_eq!(browser.cookies().await, [] as [Value; 0]);
+    // The page counts for itself, and tells the person.
+    let told = "return [...document.querySelectorAll('#leftovers dd')].map((count) => count.textContent);";
+    assert_eq!(browser.run(told).await, json!(["0", "0", "0", "0"]));
+
+    // Whoever has a copy of the token has nothing.
+    browser.click("#replay").await;
+    browser.until("document.querySelector('#replay-log > li[data-when=after]')").await;
+    let got = "return document.querySelector('#replay-log > li[data-when=after]').dataset.status;";
+    assert_eq!(browser.run(got).await, "401");
+
+    browser.show(&second).await;
+    browser.until(SIGNED_OUT).await;
+    assert_eq!(browser.run(LOOK).await, empty());
+    assert_eq!(browser.cookies().await, [] as [Value; 0]);
+
+    // The back button: in the tab that asked, and in the one that had moved on before.
+    for tab in [&first, &third] {
+        browser.show(tab).await;
+        browser.back().await;
+        browser.until_without(ACCOUNTS_VISIBLE, SIGN_IN_SHOWN).await;
+        eprintln!("PROBE {}", browser.run(LOOK).await);
+    }
+}
+
+#[tokio::test]
+async fn a_failing_store_clears_nothing_and_the_page_says_so() {
+    let bank = Bank::start("jwt").await;
+    let browser = Browser::start().await;
+    let first = browser.tab().await;
+    log_in(&browser, &bank.url("")).await;
+    browser.run(PLANT).await;
+    let second = browser.new_tab().await;
+    browser.open(&bank.url("/bank")).await;
+    browser.until(ACCOUNTS_SHOWN).await;
+    browser.run(PLANT).await;
+    browser.show(&first).await;
+    let cookie = session_cookie(&browser).await;
+
+    browser.click("#plug").await;
+    browser.until("!document.querySelector('#plug').disabled").await;
+    let failing = "return (await (await fetch('/demo/state')).json()).store_failing;";
+    assert_eq!(browser.run(failing).await, true);
+    browser.click("#logout").await;
+    browser.until("document.querySelector('#logout-error').checkVisibility()").await;
+    let said = browser.run("return document.querySelector('#logout-error').innerText;").await;
+    let said = said.as_str().unwrap();
+    assert!(said.contains("you are still signed in") && said.contains("Nothing was cleared"), "{said}");
+    for tab in [&first, &second] {
+        browser.show(tab).await;
+        assert_eq!(browser.run("return location.pathname;").await, "/bank");
+        assert_eq!(browser.run(LOOK).await, full());
+        assert_eq!(session_cookie(&browser).await, cookie);
+    }
+
+    browser.show(&first).await;
+    browser.click("#plug").await;
+    browser.until("!document.querySelector('#plug').disabled").await;
+    assert_eq!(browser.run(failing).await, false);
+    browser.click("#logout-retry").await;
+    for tab in [&first, &second] {
+        browser.show(tab).await;
+        browser.until(SIGNED_OUT).await;
+        assert_eq!(browser.run(LOOK).await, empty());
+        assert_eq!(browser.cookies().await, [] as [Value; 0]);
+    }
+}
+
+#[tokio::test]
+async fn another_site_cannot_log_anybody_out() {
+    let bank = Bank::start("jwt").await;
+    let form = |path: &str| {
+        format!(
+            "<!doctype html><form method=post action='{}'><input name=a value=b></form>\
+             <script>document.forms[0].submit()</script>",
+            bank.url(path)
+        )
+    };
+    let requests = format!(
+        "<!doctype html><script>
+            const post = {{ method: 'POST', mode: 'no-cors', credentials: 'include', body: 'a=b' }};
+            Promise.allSettled([
+                fetch('{0}', post),
+                fetch('{0}/everywhere', post),
+                fetch('{0}', {{ mode: 'no-cors', credentials: 'include' }}),
+                fetch('{0}', {{ ...post, mode: 'cors', headers: {{ 'X-Signoff': '1' }} }}),
+            ]).then((all) => document.title = all.map((one) => one.status).join(' '));
+        </script>",
+        bank.url("/logout")
+    );
+    let (here, everywhere) = (form("/logout"), form("/logout/everywhere"));
+    let router = Router::new()
+        .route("/here", get(async || Html(here)))
+        .route("/everywhere", get(async || Html(everywhere)))
+        .route("/requests", get(async || Html(requests)));
+    let port = serve(router).await;
+
+    let browser = Browser::start().await;
+    log_in(&browser, &bank.url("")).await;
+    browser.run(PLANT).await;
+    let cookie = session_cookie(&browser).await;
+    // Another site; then another origin of the same site, to which `SameSite` does not apply: the cookie comes along.
+    for other in ["localhost", "127.0.0.1"] {
+        browser.open(&format!("http://{other}:{port}/requests")).await;
+        browser.until("document.title").await;
+        // All were sent, except for the one that the browser must ask the bank about first.
+        assert_eq!(browser.run("return document.title;").await, "fulfilled fulfilled fulfilled rejected");
+        for path in ["/here", "/everywhere"] {
+            browser.open(&format!("http://{other}:{port}{path}")).await;
+            browser.until("location.pathname.startsWith('/logout') && document.readyState === 'complete'").await;
+            let status = "return performance.getEntriesByType('navigation')[0].responseStatus;";
+            assert_eq!(browser.run(status).await, 403, "a form on {other}");
+        }
+
+        browser.open(&bank.url("/bank")).await;
+        browser.until(ACCOUNTS_SHOWN).await;
+        assert_eq!(browser.run(LOOK).await, full(), "after the visit to {other}");
+        assert_eq!(session_cookie(&browser).await, cookie);
+    }
+}
+
+#[tokio::test]
+async fn logout_everywhere_reaches_the_other_browser() {
+    let bank = Bank::start("jwt").await;
+    let (here, there) = tokio::join!(Browser::start(), Browser::start());
+    log_in(&here, &bank.url("")).await;
+    log_in(&there, &bank.url("")).await;
+    here.open(&bank.url("/bank")).await;
+    here.until("document.querySelectorAll('#session-list > li').length === 2").await;
+
+    let client = http();
+    let accounts = client.get(bank.url("/api/accounts"));
+    let stolen = [session_cookie(&here).await, session_cookie(&there).await];
+    let replay = async |token: &String| {
+        let request = accounts.try_clone().unwrap().header("Cookie", format!("{COOKIE}={token}"));
+        request.send().await.unwrap().status().as_u16()
+    };
+    for token in &stolen {
+        assert_eq!(replay(token).await, 200);
+    }
+    let credentials = json!({ "user": "bob", "password": "battery staple", "delivery": "bearer" });
+    let answer = client.post(bank.url("/login")).json(&credentials).send().await.unwrap();
+    let bob = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+
+    here.click("#logout-everywhere").await;
+    here.until(SIGNED_OUT).await;
+    for token in &stolen {
+        assert_eq!(replay(token).await, 401);
+    }
+    // The other browser still shows the page: until the person does something.
+    there.until(ACCOUNTS_SHOWN).await;
+    there.fill("#transfer-amount", "1.00").await;
+    there.click("#transfer-submit").await;
+    there.until(SIGN_IN_SHOWN).await;
+    there.open(&bank.url("/bank")).await;
+    there.until(SIGN_IN_SHOWN).await;
+
+    let answer = accounts.try_clone().unwrap().bearer_auth(bob).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.json::<Value>().await.unwrap()["user"]["id"], "bob");
+}

@@ -140,6 +140,23 @@ async fn a_logout_answers_with_everything_that_clears_the_browser() {
 }
 
 #[tokio::test]
+async fn an_application_may_keep_its_storage() {
+    let server = Server::start(Delivery::Jwt).await;
+    let token = server.log_in("alice").await;
+    let spec = signoff::CookieSpec::host("sid").unwrap();
+    let layer = signoff_tower::SignoffLayer::new(server.signoff.clone(), spec).keep_storage();
+    let logout = axum::routing::post(signoff_tower::handlers::logout);
+    let app = axum::Router::new().route("/logout", logout).layer(layer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/logout", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let request = server.client.post(url).header("cookie", format!("{COOKIE}={token}"));
+    let answer = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+    assert_eq!(answer.headers()["set-cookie"], CLEARED);
+    assert!(!answer.headers().contains_key("clear-site-data"));
+}
+
+#[tokio::test]
 async fn a_bearer_token_logs_out_without_touching_cookies() {
     let server = Server::start(Delivery::Jwt).await;
     let token = server.log_in("alice").await;

@@ -112,7 +112,7 @@ fn router(signoff: &Signoff, gate: &Arc<Gate>) -> Router {
         .route("/private", get(async |live: Live| live.subject().to_string()))
         .route(
             "/optional",
-            get(async |live: Option<Live>| live.map_or("nobody".to_owned(), |l| l.subject().to_string())),
+            get(async |live: Option<Live>| live.map_or_else(|| "nobody".into(), |l| l.subject().to_string())),
         )
         .route("/public", get(async || "anybody"))
         .route("/slow-save", post(slow_save))

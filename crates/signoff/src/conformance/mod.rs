@@ -8,6 +8,8 @@
 //!
 //! Every function wants an empty store and panics where the contract is broken.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
+
 mod log;
 mod races;
 mod sessions;
@@ -111,8 +113,9 @@ fn login(session: &Session) -> AuditEvent {
 
 async fn create(store: &dyn Store, session: &Session, token: Option<&TokenHash>) -> Session {
     let now = session.created_at;
-    let born = store.create_session(session, token, &login(session), now).await.expect("created");
-    Session { born, ..session.clone() }
+    let page = store.create_session(session, token, &login(session), now).await.expect("created");
+    assert!(page.entries.is_empty() && page.after < page.through, "a birth moves the head and revokes nothing");
+    Session { born: page.through, ..session.clone() }
 }
 
 async fn load(store: &dyn Store, id: &SessionId, now: Timestamp) -> Option<Session> {

@@ -105,6 +105,7 @@ impl State {
         let Some(row) = self.sessions.get_mut(&id).filter(|row| !row.destroyed) else { return Ok(false) };
         row.destroyed = true;
         row.session.data.clear();
+        row.session.claims = None;
         let expires_at = row.session.expires_at.saturating_add(request.margin);
         let event = request.audit(Some(&row.session.subject), Some(&id), 1, now);
         if revoke {
@@ -131,6 +132,7 @@ impl State {
                         outcome.unknown += 1;
                         if let Some(until) = target.revoke_unknown_until {
                             self.append(Scope::Session(target.id.as_bytes()), until, now)?;
+                            self.audit.push(request.audit(None, Some(&target.id), 0, now));
                         }
                     }
                 }
@@ -171,12 +173,13 @@ impl Store for MemoryStore {
         token: Option<&TokenHash>,
         audit: &AuditEvent,
         now: Timestamp,
-    ) -> Result<Position, Error> {
+    ) -> Result<LogPage, Error> {
         let mut state = self.lock()?;
         let token_exists = token.is_some_and(|token| state.tokens.contains_key(token));
         if token_exists || state.sessions.contains_key(&session.id) {
             return Err(Error::new(ErrorKind::Conflict, "a session with this id or token exists"));
         }
+        let after = state.head();
         let born = state.advance(now)?;
         let row = Row { session: Session { born, version: 1, ..session.clone() }, destroyed: false };
         state.sessions.insert(session.id, row);
@@ -185,7 +188,7 @@ impl Store for MemoryStore {
             state.tokens.insert(*token, session.id);
         }
         state.audit.push(audit.clone());
-        Ok(born)
+        Ok(LogPage { after, entries: Vec::new(), through: born })
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {

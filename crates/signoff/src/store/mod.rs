@@ -37,8 +37,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Adds a session under its id, its token's hash if it has one, and the audit record.
     ///
-    /// - Returns the position that the session is born at: `max(head + 1, now)`, which becomes the head.
-    ///   [`Session::born`] of the argument is ignored, its version becomes 1.
+    /// - Returns the stretch of the log that this made: no entries, from the head that it found through the position
+    ///   that the session is born at, `max(head + 1, now)`, which becomes the head.
+    /// - [`Session::born`] of the argument is ignored, its version becomes 1.
     /// - Never overwrites: [`ErrorKind::Conflict`] when the id or the hash exists, dead or alive.
     async fn create_session(
         &self,
@@ -46,13 +47,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         token: Option<&TokenHash>,
         audit: &AuditEvent,
         now: Timestamp,
-    ) -> Result<Position, Error>;
+    ) -> Result<LogPage, Error>;
 
     /// The session under this key if it is live; unknown, expired, destroyed and cut off are all `None`.
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error>;
 
     /// The session that this token was minted for, dead or alive, until it is purged. For logging out, never for
-    /// letting in. A destroyed session has no data any more.
+    /// letting in. A destroyed session has no data and no claims any more.
     async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error>;
 
     /// Live sessions of a subject in the order of their ids, at most `limit`, those after `after`.
@@ -88,10 +89,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///   subject until `revoke_until`, also when there was no session; with `except` it spares that one and appends a
     ///   revocation per destroyed session instead.
     /// - [`Target::Scope`]: appends a revocation until `revoke_until`; sessions of the scope are cut off by it.
-    /// - A destroyed session keeps its row, without its data, until it is purged: it is found gone, not unknown.
+    /// - A destroyed session keeps its row, without its data and claims, until it is purged: found gone, not unknown.
     /// - Positions grow from one entry to the next across the batch, starting at `max(head + 1, now)`; the last one
     ///   becomes the head. Without entries the head stays.
-    /// - One audit record ([`SignOff::audit`]) per destroyed session, and one per subject or scope.
+    /// - One audit record ([`SignOff::audit`]) per destroyed session, per unknown one that is revoked, and per subject or
+    ///   scope.
     /// - Returns one outcome per request, in order, and the log from the head that it found to the head that it left.
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error>;
 
@@ -343,7 +345,7 @@ macro_rules! forward {
                 token: Option<&TokenHash>,
                 audit: &AuditEvent,
                 now: Timestamp,
-            ) -> Result<Position, Error> {
+            ) -> Result<LogPage, Error> {
                 (**self).create_session(session, token, audit, now).await
             }
             async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {

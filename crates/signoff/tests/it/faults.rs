@@ -81,6 +81,21 @@ async fn a_commit_whose_answer_was_lost_is_in_force_before_the_error_is_told() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_session_whose_answer_was_lost_is_in_force_when_the_retry_says_so() {
+    let store = FailingStore::new(MemoryStore::new());
+    let switch = store.switch();
+    let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
+    let issued = bank.log_in("alice").await;
+    let (alice, id) = (crate::bank::subject("alice"), issued.session.id);
+    // The session is found; the commit happens, but its answer is lost, and so is that of the log.
+    switch.fail(1, 2, Fault::AnswerLost);
+    assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.is_err());
+    assert!(bank.accepts(issued.token.expose()).await, "nobody was told that it ended");
+    assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.unwrap().is_none());
+    assert!(!bank.accepts(issued.token.expose()).await);
+}
+
+#[tokio::test]
 async fn an_outage_is_neither_in_nor_out() {
     let store = FailingStore::new(MemoryStore::new());
     let switch = store.switch();
@@ -145,7 +160,7 @@ async fn a_queued_logout_happens_although_nobody_waits() {
     assert!(!bank.accepts(issued.token.expose()).await, "it was queued before bob's");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn many_logouts_at_once_share_transactions() {
     let store = FailingStore::new(MemoryStore::new());
     let switch = store.switch();
@@ -169,7 +184,7 @@ async fn many_logouts_at_once_share_transactions() {
         logout.await.unwrap();
     }
     let transactions = switch.calls() - before;
-    assert!(transactions < 200, "{transactions} transactions for 200 logouts");
+    assert!(transactions < 20, "{transactions} transactions for 200 logouts");
 }
 
 #[tokio::test]

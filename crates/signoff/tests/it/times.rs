@@ -111,3 +111,20 @@ async fn what_is_long_over_is_purged() {
     let purged = bank.signoff.purge().await.unwrap();
     assert_eq!((purged.sessions, purged.revocations), (3, 2));
 }
+
+#[tokio::test]
+async fn a_revocation_made_by_a_clock_that_is_behind_is_kept_as_long() {
+    let mut settings = settings(Delivery::Opaque);
+    settings.idle = settings.absolute;
+    let bank = Bank::open_on(signoff::MemoryStore::new(), settings).await;
+    let issued = bank.log_in("alice").await;
+    bank.clock.step(Some(start().saturating_sub(secs(3 * 86_400))));
+    let cause = Cause::new(signoff::Actor::System, signoff::Reason::Compromised);
+    bank.signoff.revoke(signoff::Scope::Everything, cause).await.unwrap();
+    bank.clock.step(Some(start()));
+    for _ in 0..7 {
+        bank.clock.advance(secs(3_600));
+        bank.signoff.purge().await.unwrap();
+        assert!(!bank.accepts(issued.token.expose()).await, "the session would have lived for eight hours");
+    }
+}

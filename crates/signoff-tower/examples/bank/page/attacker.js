@@ -69,7 +69,7 @@ function showExchange(answer) {
   const kind = tone(answer.status);
   const lines = [
     el("p", "request", el("span", "", answer.request)),
-    el("p", "request secret", "Authorization: Bearer ••••••••••••"),
+    el("p", "request secret", "Cookie: __Host-signoff=••••••••••••"),
     el("p", `status ${kind}`, el("b", "", String(answer.status)), ` ${answer.status_text ?? ""}`),
   ];
   if (answer.www_authenticate) lines.push(el("p", "request", `WWW-Authenticate: ${answer.www_authenticate}`));
@@ -135,8 +135,8 @@ function showState(state) {
   const onBank = byId("capture") !== null;
   byId("plug-hint").textContent = plug.checked
     ? onBank
-      ? "The session store is down. Press Log out: you will be told that you are still signed in. Replay: the thief gets nothing either."
-      : "The session store is down. Nobody can sign in now, and a stolen token opens nothing."
+      ? "The session store is down. Press Log out: you will be told that you are still signed in. The captured token works on too: nobody has been logged out."
+      : "The session store is down. Nobody can sign in or out now. What is dead stays dead: that is answered from memory."
     : "The session store is running. Pull its plug, then try to log out: a logout that cannot be confirmed says so.";
   byId("delivery").textContent = state.delivery === "jwt"
     ? "This server hands out signed JWT access tokens. A JWT vouches for itself until it expires; only a revocation check ends it sooner."

@@ -235,7 +235,8 @@ async function leave(how) {
   } catch (error) {
     for (const button of buttons) button.disabled = false;
     if (error instanceof SignoffError && error.reason === "no-session") return location.replace("/");
-    const wait = error.retryAfter ? ` The bank asks you to wait ${error.retryAfter} seconds.` : "";
+    const seconds = error.retryAfter === 1 ? "a second" : `${error.retryAfter} seconds`;
+    const wait = error.retryAfter ? ` The bank asks you to wait ${seconds}.` : "";
     // The alert is emptied first, so that the same news is announced again.
     byId("logout-error").hidden = true;
     byId("logout-error-text").textContent = `${error.message}${wait}`;
