@@ -1,6 +1,5 @@
 //! JSON read strictly: no duplicate member names, no deep nesting. What serde_json lets pass, a token must not.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -80,13 +79,11 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
-        let mut names = HashSet::new();
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name.clone()) {
+            if members.insert(name, map.next_value_seed(inner)?).is_some() {
                 return Err(A::Error::custom("duplicate member name"));
             }
-            members.insert(name, map.next_value_seed(inner)?);
         }
         Ok(Value::Object(members))
     }

@@ -147,6 +147,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn revocations_outlive_what_verifiers_accept() {
+        let mut settings = Settings::new("iss", "aud");
+        settings.leeway = Leeway::new(Leeway::MAX).unwrap();
+        let policy = settings.into_policy().unwrap();
+        assert!(policy.margin() >= Leeway::MAX + Duration::from_secs(300));
+        let now = Timestamp::from_secs(1_000_000).unwrap();
+        assert!(policy.retain_wide(now) >= now.saturating_add(policy.settings.absolute + policy.margin()));
+    }
+
+    #[test]
     fn bad_settings_are_misuse() {
         let good = || Settings::new("iss", "aud");
         assert!(good().into_policy().is_ok());

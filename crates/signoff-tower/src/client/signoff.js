@@ -163,7 +163,7 @@ async function prove(url, limit) {
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
-      // A plain form on another site cannot set this header.
+      // For servers that want proof that no plain form on another site sent this.
       headers: { Accept: "application/json", "X-Signoff": "1" },
       signal: controller.signal,
     });

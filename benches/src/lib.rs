@@ -1,0 +1,204 @@
+//! The harness of all benches: it runs ours and the others by turns, and prints a table and one line per claim.
+//!
+//! It does no statistics beyond medians and their range. Speeds drift on shared machines, so a claim is the median of
+//! the ratios of rounds, each measured within moments, and never a quotient of numbers from two runs.
+
+#![expect(clippy::print_stdout, reason = "printing is what a bench does")]
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a bench takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a full run or a quick one")]
+pub enum Length {
+    /// For numbers to be written down.
+    Full,
+    /// Within a minute: the same claims with fewer rounds.
+    Quick,
+}
+
+impl Length {
+    /// Quick with `--quick`, and when `cargo test` runs the bench, which then gets no `--bench`. Other words are ignored.
+    pub fn from_args() -> Self {
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        let has = |word: &str| args.iter().any(|arg| arg == word);
+        if has("--quick") || !has("--bench") { Self::Quick } else { Self::Full }
+    }
+
+    /// The number for this length.
+    pub const fn pick(self, full: usize, quick: usize) -> usize {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}
+
+/// What a series measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "time or rate")]
+pub enum Unit {
+    /// Nanoseconds per operation: small is good.
+    Nanoseconds,
+    /// Operations per second: large is good.
+    PerSecond,
+}
+
+/// Somebody who takes part: a name, and what measures one round in the unit of the bench.
+pub struct Contestant<'a> {
+    name: &'a str,
+    round: Box<dyn FnMut() -> f64 + 'a>,
+}
+
+impl<'a> Contestant<'a> {
+    /// `round` is called once to warm up and once per round.
+    pub fn new(name: &'a str, round: impl FnMut() -> f64 + 'a) -> Self {
+        Self { name, round: Box::new(round) }
+    }
+}
+
+impl fmt::Debug for Contestant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Contestant").field(&self.name).finish()
+    }
+}
+
+/// What a contestant measured, round by round.
+#[derive(Clone, Debug)]
+pub struct Series {
+    name: String,
+    unit: Unit,
+    rounds: Vec<f64>,
+}
+
+/// Runs all contestants once per round, whoever was first last time comes last, and prints the table.
+pub fn interleave<const N: usize>(
+    title: &str,
+    unit: Unit,
+    rounds: usize,
+    mut contestants: [Contestant<'_>; N],
+) -> [Series; N] {
+    println!("\n{title}; {rounds} rounds, median [least..most]");
+    for contestant in &mut contestants {
+        (contestant.round)();
+    }
+    let mut measured = [(); N].map(|()| Vec::with_capacity(rounds));
+    for round in 0..rounds {
+        for turn in 0..N {
+            let who = (round + turn) % N;
+            measured[who].push((contestants[who].round)());
+        }
+    }
+    let mut measured = measured.into_iter();
+    contestants.map(|contestant| {
+        let series = Series { name: contestant.name.into(), unit, rounds: measured.next().unwrap_or_default() };
+        println!("  {series}");
+        series
+    })
+}
+
+impl Series {
+    fn median(&self) -> f64 {
+        median(self.rounds.clone())
+    }
+
+    /// The median of the ratios of rounds.
+    fn over(&self, base: &Self) -> f64 {
+        median(self.rounds.iter().zip(&base.rounds).map(|(ours, base)| ours / base).collect())
+    }
+
+    fn print(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Nanoseconds if value < 1_000.0 => format!("{value:.1}ns"),
+            Unit::Nanoseconds if value < 10_000.0 => format!("{value:.0}ns"),
+            Unit::Nanoseconds => format!("{:.1}us", value / 1_000.0),
+            Unit::PerSecond => format!("{value:.0}/s"),
+        }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let least = self.rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.rounds.iter().copied().fold(0.0, f64::max);
+        let name = &self.name;
+        write!(f, "{name:<58} {:>9} [{}..{}]", self.print(self.median()), self.print(least), self.print(most))
+    }
+}
+
+/// Prints the line of a claim: ours divided by the base, of the same rounds.
+pub fn claim(id: &str, ours: &Series, base: &Series) {
+    let (ratio, name) = (ours.over(base), &base.name);
+    let (ours, base) = (ours.print(ours.median()), base.print(base.median()));
+    println!("claim {id} ratio={ratio:.3} ours={ours} base={base} base_name={name}");
+}
+
+/// Prints a remark that belongs to the table.
+pub fn remark(text: fmt::Arguments<'_>) {
+    println!("{text}");
+}
+
+/// The time that `work` took.
+pub fn time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = now();
+    let result = work();
+    (result, now() - start)
+}
+
+/// Nanoseconds per call over `count` calls in a row, each told its number.
+pub fn nanos_each(count: usize, mut call: impl FnMut(usize)) -> f64 {
+    let ((), taken) = time(|| (0..count).for_each(&mut call));
+    taken.as_secs_f64() * 1e9 / count as f64
+}
+
+/// A moment, for what [`time`] cannot enclose: asynchronous work.
+#[expect(clippy::disallowed_methods, reason = "benches measure seconds, and nobody suspends the machine meanwhile")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The median; of an even number the larger of the two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The file system that a folder is on: what a durable write costs depends on it more than on anything else.
+pub fn file_system(folder: &Path) -> String {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        Some((fields.next()?, fields.next()?))
+    });
+    let within = mounts.filter(|(point, _)| folder.starts_with(point));
+    within.max_by_key(|(point, _)| point.len()).map_or_else(|| "unknown".to_owned(), |(_, kind)| kind.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_the_median_of_the_ratios_of_rounds() {
+        let series = |rounds: [f64; 3]| Series { name: "x".into(), unit: Unit::Nanoseconds, rounds: rounds.into() };
+        let (ours, base) = (series([1.0, 20.0, 3.0]), series([2.0, 40.0, 1.0]));
+        assert_eq!(ours.over(&base), 0.5);
+        assert_eq!(ours.print(ours.median()), "3.0ns");
+        assert_eq!(ours.print(12_345.0), "12.3us");
+    }
+
+    #[test]
+    fn everybody_has_a_turn_in_every_round() {
+        let (mut a, mut b) = (0.0, 0.0);
+        let count = |n: &mut f64| {
+            *n += 1.0;
+            *n
+        };
+        let contestants = [Contestant::new("a", || count(&mut a)), Contestant::new("b", || count(&mut b))];
+        let [a, b] = interleave("turns", Unit::PerSecond, 3, contestants);
+        assert_eq!((a.rounds, b.rounds), (vec![2.0, 3.0, 4.0], vec![2.0, 3.0, 4.0]));
+    }
+}
