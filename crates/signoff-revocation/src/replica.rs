@@ -159,7 +159,7 @@ pub enum ApplyError {
     },
     /// The log ends before what was applied already: the store lost commits.
     WentBack {
-        /// What this replica had applied.
+        /// Where the page was said to begin: what its reader had applied.
         applied: Position,
         /// Where the log ends now.
         head: Position,

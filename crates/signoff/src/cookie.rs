@@ -103,11 +103,19 @@ impl CookieSpec {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`] when name and value exceed 4096 bytes, which browsers drop without a word.
+    /// [`ErrorKind::Misuse`] when name and value exceed 4096 bytes, which browsers drop without a word, or when the value
+    /// has bytes that no token of ours has and a cookie may not have (RFC 6265bis, section 4.1.1).
     pub fn set(&self, token: &Secret) -> Result<String, Error> {
         let value = token.expose();
         if self.name.len() + value.len() > MAX_PAIR {
             return Err(Error::new(ErrorKind::Misuse, "the token is too large for a cookie: fewer claims, or opaque"));
+        }
+        let octet = |b: u8| b.is_ascii_graphic() && !b"\",;\\".contains(&b);
+        if !value.bytes().all(octet) {
+            return Err(Error::new(
+                ErrorKind::Misuse,
+                "the value of a cookie has no blanks, quotes, commas or semicolons",
+            ));
         }
         let age = self.max_age.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
         Ok(format!("{}={value}{}{age}", self.name, self.attributes()))
@@ -198,7 +206,8 @@ pub fn bearer(field: &[u8]) -> Result<Option<Presented>, Rejection> {
     if !scheme.eq_ignore_ascii_case(b"bearer") || rest.first().is_some_and(|byte| *byte != b' ') {
         return Ok(None);
     }
-    let token = rest.trim_ascii();
+    let token = rest.strip_prefix(b" ").unwrap_or_default();
+    let token = &token[token.iter().take_while(|byte| **byte == b' ').count()..];
     let body = token.iter().rposition(|byte| *byte != b'=').map_or(&[][..], |last| &token[..=last]);
     let b64token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
     if body.is_empty() || !body.iter().all(b64token) {
@@ -245,6 +254,9 @@ mod tests {
         for domain in ["", ".example.com", "a b", "a;b"] {
             assert!(CookieSpec::secure("x", "/", Some(domain)).is_err(), "{domain:?}");
         }
+        for value in ["v; Domain=evil.example", "v\r\nX: y", "a b", "a,b", "\"a\"", "é", "\0"] {
+            assert_eq!(spec().set(&Secret::new(value)).unwrap_err().kind(), ErrorKind::Misuse, "{value:?}");
+        }
         assert!(spec().set(&Secret::new("v".repeat(4096 - 10))).is_ok());
         assert_eq!(spec().set(&Secret::new("v".repeat(4097 - 10))).unwrap_err().kind(), ErrorKind::Misuse);
     }
@@ -284,7 +296,17 @@ mod tests {
         for other in ["Basic abc", "Bearerabc", "DPoP abc", "", "Bear"] {
             assert_eq!(read(other).unwrap(), None, "{other:?}");
         }
-        for bad in ["Bearer", "Bearer ", "Bearer a b", "Bearer =", "Bearer a=b", "Bearer é"] {
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer \tabc",
+            "Bearer abc ",
+            "Bearer abc\r\n",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer é",
+        ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
     }
