@@ -13,8 +13,8 @@
  * - It never purges without proof. An offline or unconfirmed logout rejects and
  *   changes nothing, because a page that looks signed out while the session
  *   lives on is the worse failure. Purging anyway is not in this version.
- * - It leaves script-visible cookies and origin-private files to the server's
- *   Clear-Site-Data header, which reaches things a script cannot.
+ * - It leaves origin-private files to the server's Clear-Site-Data header, which
+ *   reaches things a script cannot, and cookies to whoever has set them.
  */
 
 const CHANNEL = "signoff";

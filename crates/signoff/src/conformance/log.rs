@@ -111,7 +111,16 @@ pub async fn sign_off_is_one_batch(store: &dyn Store) {
         Scope::Key("kid"),
     ];
     assert_eq!(scopes, expect);
-    assert_eq!(read(store, signed_off.page.after).await, (signed_off.page.entries, signed_off.page.through));
+    let micros = |time: Timestamp| Position::new(time.as_micros().unsigned_abs());
+    assert_eq!(signed_off.page.entries.first().map(Revocation::position), micros(at(1)), "max(head + 1, now)");
+    assert_eq!(signed_off.page.entries.last().map(Revocation::position), Some(signed_off.page.through));
+    let again = [scope(Scope::Token(&[1; 16])), scope(Scope::Token(&[2; 16]))];
+    let again = store.sign_off(&again, at(1)).await.expect("signed off").page;
+    assert_eq!(again.after, signed_off.page.through);
+    let first = again.entries.first().map(Revocation::position);
+    assert_eq!(first, again.after.following(), "the clock stands still, the positions do not");
+    let entries = [signed_off.page.entries, again.entries].concat();
+    assert_eq!(read(store, signed_off.page.after).await, (entries, again.through));
     assert!(load(store, &created[2].id, at(1)).await.is_some(), "the spared session lives");
     assert_eq!(store.sign_off(&[], at(1)).await.expect("signed off").outcomes, []);
 }
