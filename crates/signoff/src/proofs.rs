@@ -66,7 +66,7 @@
 //! }
 //! ```
 //!
-//! ```compile_fail,E0599
+//! ```compile_fail,E0277
 //! fn copied(live: &signoff::Live) -> signoff::Live {
 //!     let live: signoff::Live = signoff::Live::clone(live);
 //!     live
@@ -99,7 +99,7 @@
 //! }
 //! ```
 //!
-//! ```compile_fail,E0423
+//! ```compile_fail,E0603
 //! fn forge() -> signoff::site::SameOrigin {
 //!     signoff::site::SameOrigin(())
 //! }

@@ -40,7 +40,7 @@ impl Server {
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000).unwrap());
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         settings.delivery = delivery;
-        settings.commit_timeout = std::time::Duration::from_millis(200);
+        settings.commit_timeout = std::time::Duration::from_secs(1);
         let keys = KeySet::new(SigningKey::generate().unwrap());
         let signoff = Signoff::open_with_clock(store, keys, settings, Arc::new(clock.clone())).await.unwrap();
         let gate = Arc::new(Gate::default());

@@ -61,7 +61,8 @@ async fn at_every_call(everywhere: bool) {
     }
 }
 
-#[tokio::test]
+// The clock of the runtime stands still unless everything waits, so that no busy machine makes a time limit pass.
+#[tokio::test(start_paused = true)]
 async fn a_store_that_fails_at_any_call() {
     at_every_call(false).await;
     at_every_call(true).await;
