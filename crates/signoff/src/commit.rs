@@ -38,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) replica: Arc<Replica>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) batch: usize,
+    /// How long a group may take. A store that hangs must not hold up all logouts for good.
+    pub(crate) limit: Duration,
 }
 
 /// A full queue makes callers wait, and their time limit turns that into an error: back-pressure, never loss.
@@ -83,11 +85,17 @@ impl Worker {
             let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
             let worker = Arc::clone(&self);
             // A task of its own, so that a store that panics fails this group and not all logouts to come.
-            let work = tokio::spawn(async move { worker.commit_group(&requests).await });
-            let results = work.await.unwrap_or_else(|_| {
-                let broken = Error::new(ErrorKind::Internal, "the store panicked during a logout");
-                replies.iter().map(|_| Err(broken.clone())).collect()
-            });
+            let mut work = tokio::spawn(async move { worker.commit_group(&requests).await });
+            let refuse = |error: Error| replies.iter().map(|_| Err(error.clone())).collect();
+            let results = match tokio::time::timeout(self.limit, &mut work).await {
+                Ok(Ok(results)) => results,
+                Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a logout")),
+                Err(_) => {
+                    work.abort();
+                    self.look_up_lost_answer().await;
+                    refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
+                }
+            };
             for (reply, result) in replies.into_iter().zip(results) {
                 // Nobody waits any more: the logout happened all the same.
                 let _ = reply.send(result);
@@ -120,9 +128,7 @@ impl Worker {
         let signed_off = match self.store.sign_off(requests, now).await {
             Ok(signed_off) => signed_off,
             Err(error) => {
-                // It may have committed although the answer was lost. If so, the log tells, and the tokens die here
-                // before the caller hears of the error; if the log cannot be read either, the retry will find out.
-                let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
+                self.look_up_lost_answer().await;
                 return Err(error);
             }
         };
@@ -138,6 +144,12 @@ impl Worker {
         steps::reached("logout: in force");
         let position = signed_off.page.through;
         Ok(signed_off.outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
+    }
+
+    /// A transaction may have committed although its answer was lost. If so, the log tells, and the tokens die here before
+    /// the caller hears of the error; if the log cannot be read either, the retry will find out.
+    async fn look_up_lost_answer(&self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
     }
 
     fn now(&self) -> Result<Timestamp, Error> {

@@ -69,7 +69,7 @@ pub struct Settings {
     /// How many opaque sessions are kept in memory. Defaults to 100,000, which takes about 100 MB.
     pub session_cache: u64,
     /// How long a logout waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
-    /// same. Defaults to 5 seconds, because a person is waiting.
+    /// same, and is given up after twelve times as long. Defaults to 5 seconds, because a person is waiting.
     pub commit_timeout: Duration,
     /// How many logouts share a transaction at the most. Defaults to 256; 1 gives each its own.
     pub commit_batch: usize,

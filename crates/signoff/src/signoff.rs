@@ -84,6 +84,7 @@ impl Signoff {
             replica: Arc::clone(&replica),
             clock: Arc::clone(&clock),
             batch: policy.settings.commit_batch,
+            limit: policy.settings.commit_timeout.saturating_mul(12),
         };
         tracing::info!(target: "signoff", revocations = replica.len(), "opened");
         Ok(Self(Arc::new(Inner {
