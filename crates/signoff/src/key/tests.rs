@@ -25,6 +25,12 @@ fn rfc_8037_vectors() {
     assert_eq!(key.sign(input).unwrap(), decode(signature));
     assert!(key.verifying_key().verifies(input, &decode(signature)));
     assert!(!key.verifying_key().verifies(&input[1..], &decode(signature)));
+
+    // The same behind jsonwebtoken's traits.
+    let verifier = key.verifying_key().jwt_verifier();
+    assert_eq!(verifier.algorithm(), jsonwebtoken::Algorithm::EdDSA);
+    assert!(verifier.verify(input.as_bytes(), &decode(signature)).is_ok());
+    assert!(verifier.verify(b"x", &decode(signature)).is_err());
 }
 
 #[test]
