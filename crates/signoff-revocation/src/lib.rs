@@ -41,18 +41,25 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod fault;
+mod few;
+mod hash;
 mod horizon;
+mod line;
 mod position;
 mod replica;
 mod scope;
 mod set;
+mod shard;
 mod sync;
+mod table;
+mod tick;
 mod time;
 
 // The public interface is:
 pub use horizon::PurgeHorizon;
 pub use position::{Cutoff, Position};
-pub use replica::{ApplyError, LogPage, Replica, Verdict};
+pub use replica::{ApplyError, LogPage, Replica, ReplicaReader, Verdict};
 pub use scope::{Revocation, Scope, ScopeKind};
-pub use set::RevocationSet;
+pub use set::{Full, Reader, RevocationSet};
 pub use time::Timestamp;

@@ -58,6 +58,14 @@ impl Cutoff {
         pos.0 < self.0
     }
 
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Both cutoffs together: the larger.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {

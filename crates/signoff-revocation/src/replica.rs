@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::position::Position;
+use crate::fault::{Fault, seeded};
+use crate::position::{Cutoff, Position};
 use crate::scope::{Revocation, Scope, ScopeKind};
-use crate::set::RevocationSet;
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::set::{Full, Reader, RevocationSet};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 use crate::time::Timestamp;
 
 /// A stretch of the log: all entries after `after`, up to and including `through`.
@@ -27,23 +28,35 @@ pub struct LogPage {
 #[derive(Debug)]
 pub struct Replica {
     set: RevocationSet,
-    /// Invariant: every unexpired entry at or below this position is in `set`. Stored after they are (Release), so
+    /// Invariant: goes from [`LOADING`] to [`READY`] with a complete page, back when an entry found no room, and to
+    /// [`DISTRUSTED`] for good. Readers look at it for every verdict, so nothing that is written often may share its line.
+    state: AtomicU64,
+    progress: Progress,
+}
+
+/// What changes with every page, on a line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Progress {
+    /// Invariant: every unexpired entry at or below this position is in the set. Stored after they are (Release), so
     /// whoever reads it (Acquire) sees them. It never goes back.
     applied: AtomicU64,
-    /// Invariant: goes from [`LOADING`] to [`READY`] with the first page, and to [`DISTRUSTED`] for good.
-    state: AtomicU64,
-    /// Appliers take turns; readers never take this lock.
-    turn: Mutex<()>,
+    /// Appliers take turns; readers never take this lock. Within: up to where pages failed for lack of room.
+    owed: Mutex<Position>,
 }
 
 impl Replica {
     /// A replica that knows nothing yet and therefore says [`Verdict::Unready`].
     pub fn new() -> Self {
+        Self::with_limit(usize::MAX)
+    }
+
+    /// The same, with [a limit](RevocationSet::with_limit) on the bytes of its set.
+    pub fn with_limit(bytes: usize) -> Self {
         Self {
-            set: RevocationSet::new(),
-            applied: AtomicU64::new(0),
+            set: RevocationSet::with_limit(bytes),
             state: AtomicU64::new(LOADING),
-            turn: Mutex::new(()),
+            progress: Progress { applied: AtomicU64::new(0), owed: Mutex::new(Position::ZERO) },
         }
     }
 
@@ -56,6 +69,8 @@ impl Replica {
     /// * [`ApplyError::Gap`]: the page begins behind the applied position. Its entries are in force all the same (to
     ///   revoke early is the harmless direction), but the position stays: read the log from there and apply that.
     /// * [`ApplyError::Disordered`]: the positions of the page do not grow. Nothing of it is applied.
+    /// * [`ApplyError::Full`]: there was no room for all of its entries. Until a page is applied that reaches as far, the
+    ///   replica is [`Verdict::Unready`], for it may lack revocations that others rely on.
     /// * [`ApplyError::WentBack`]: the page ends before it begins: the log is shorter than what was applied, as after a
     ///   restored backup or a lost commit. The replica then distrusts itself, for the log may lack revocations.
     pub fn apply(&self, page: &LogPage) -> Result<Position, ApplyError> {
@@ -70,19 +85,33 @@ impl Replica {
             }
             last = entry.position();
         }
-        let _turn = self.turn.lock().unwrap_or_else(|poison| poison.into_inner());
-        for entry in &page.entries {
-            self.set.insert(entry.scope(), entry.cutoff(), entry.expires_at());
+        let mut owed = lock(&self.progress.owed);
+        let entries = page.entries.iter().map(|entry| (entry.scope(), entry.cutoff(), entry.expires_at()));
+        if self.insert(entries).is_err() {
+            *owed = page.through.max(*owed);
+            // Fails when it is loading already, or distrusted.
+            let _ = self.state.compare_exchange(READY, LOADING, Ordering::AcqRel, Ordering::Acquire);
+            return Err(ApplyError::Full { applied: self.applied() });
         }
         let applied = self.applied();
         if page.after > applied {
             return Err(ApplyError::Gap { applied });
         }
         let applied = applied.max(page.through);
-        self.applied.store(applied.get(), Ordering::Release);
-        // Fails when the replica is ready already, or distrusted, which is for good.
-        let _ = self.state.compare_exchange(LOADING, READY, Ordering::AcqRel, Ordering::Acquire);
+        let order = if seeded(Fault::Barrier) { Ordering::Relaxed } else { Ordering::Release };
+        self.progress.applied.store(applied.get(), order);
+        if applied >= *owed {
+            // Fails when the replica is ready already, or distrusted, which is for good.
+            let _ = self.state.compare_exchange(LOADING, READY, Ordering::AcqRel, Ordering::Acquire);
+        }
         Ok(applied)
+    }
+
+    fn insert<'a>(&self, entries: impl ExactSizeIterator<Item = (Scope<'a>, Cutoff, Timestamp)>) -> Result<(), Full> {
+        if entries.len() > MANY {
+            return self.set.load(entries);
+        }
+        entries.into_iter().try_for_each(|(scope, cutoff, expires_at)| self.set.insert(scope, cutoff, expires_at))
     }
 
     /// From now on, and for good, nothing is alive: for a node that found out that its copy of the log cannot be right.
@@ -92,7 +121,7 @@ impl Replica {
 
     /// The position up to which the replica is complete.
     pub fn applied(&self) -> Position {
-        Position::new(self.applied.load(Ordering::Acquire)).unwrap_or(Position::MAX)
+        Position::new(self.progress.applied.load(Ordering::Acquire)).unwrap_or(Position::MAX)
     }
 
     /// Whether a token with these scopes, born at `pos`, is dead. [`Scope::Everything`] need not be named.
@@ -100,16 +129,22 @@ impl Replica {
         if self.state.load(Ordering::Acquire) != READY {
             return Verdict::Unready;
         }
-        let kills = |scope: Scope<'_>| self.set.cutoff(scope).is_some_and(|cutoff| cutoff.kills(pos));
-        match scopes.iter().copied().chain([Scope::Everything]).find(|scope| kills(*scope)) {
-            Some(scope) => Verdict::Dead(scope.kind()),
-            None => Verdict::Alive,
-        }
+        self.set.dead_by(scopes, pos).map_or(Verdict::Alive, Verdict::Dead)
+    }
+
+    /// A handle for one thread that asks for many verdicts; see [`RevocationSet::reader`].
+    pub fn reader(&self) -> ReplicaReader<'_> {
+        ReplicaReader { state: &self.state, set: self.set.reader() }
     }
 
     /// Forgets what expired at or before `horizon`; see [`RevocationSet::purge`].
     pub fn purge(&self, horizon: Timestamp) -> usize {
         self.set.purge(horizon)
+    }
+
+    /// The same in parts; see [`RevocationSet::purge_part`].
+    pub fn purge_part(&self, horizon: Timestamp) -> usize {
+        self.set.purge_part(horizon)
     }
 
     /// How many scopes are cut off.
@@ -121,7 +156,15 @@ impl Replica {
     pub fn is_empty(&self) -> bool {
         self.set.is_empty()
     }
+
+    /// What the set takes of the heap, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.set.bytes()
+    }
 }
+
+/// Pages with more entries than this are loaded in bulk, which needs a megabyte for the time being.
+const MANY: usize = 10_000;
 
 const LOADING: u64 = 0;
 const READY: u64 = 1;
@@ -130,6 +173,24 @@ const DISTRUSTED: u64 = 2;
 impl Default for Replica {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Verdicts for one thread; see [`Replica::reader`].
+#[derive(Debug)]
+pub struct ReplicaReader<'a> {
+    state: &'a AtomicU64,
+    set: Reader<'a>,
+}
+
+impl ReplicaReader<'_> {
+    /// As [`Replica::verdict`].
+    #[inline]
+    pub fn verdict(&mut self, scopes: &[Scope<'_>], pos: Position) -> Verdict {
+        if self.state.load(Ordering::Acquire) != READY {
+            return Verdict::Unready;
+        }
+        self.set.dead_by(scopes, pos).map_or(Verdict::Alive, Verdict::Dead)
     }
 }
 
@@ -152,6 +213,11 @@ pub enum Verdict {
 pub enum ApplyError {
     /// The entries of the page are out of order or outside its bounds.
     Disordered,
+    /// There was no room for all entries of the page; nothing is alive until a page that reaches as far is applied.
+    Full {
+        /// Read the log after this position.
+        applied: Position,
+    },
     /// Entries between `applied` and the page are missing; the entries of the page are in force all the same.
     Gap {
         /// Read the log after this position.
@@ -170,6 +236,7 @@ impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disordered => f.write_str("the entries of a log page are out of order"),
+            Self::Full { applied } => write!(f, "no room for the log entries after position {}", applied.get()),
             Self::Gap { applied } => write!(f, "log entries after position {} are missing", applied.get()),
             Self::WentBack { applied, head } => {
                 write!(f, "the log ends at {}, but {} was applied already", head.get(), applied.get())

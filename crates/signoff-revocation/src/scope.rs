@@ -92,6 +92,11 @@ impl ScopeKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
+    /// Whether an application has few scopes of this kind: clients, keys, and the one that is everything.
+    pub(crate) const fn is_few(self) -> bool {
+        matches!(self, Self::Client | Self::Key | Self::Everything)
+    }
+
     /// Whether revoking this scope kills every token of it, whatever position it claims.
     ///
     /// An id of a token or session never comes back, and the holder of a leaked key writes any position.

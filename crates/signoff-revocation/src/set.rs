@@ -1,84 +1,135 @@
 //! The set of live cutoffs, shared by any number of readers and writers. It knows nothing of logs and their order.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
 
-use crate::position::Cutoff;
+use crate::hash::{Keys, Print};
+use crate::position::{Cutoff, Position};
 use crate::scope::{Scope, ScopeKind};
-use crate::sync::RwLock;
+use crate::shard::Entry;
+use crate::sync::{Cached, TALLY, Tally};
+use crate::table::{REGIONS, Root, Table};
+use crate::tick::{GRANULE, Horizon, Tick};
 use crate::time::Timestamp;
 
 /// Which scopes are cut off, and where.
 ///
-/// An entry lives until its `expires_at`, never less: nothing is evicted by size or recency. The hash is keyed per
-/// process, so ids chosen to collide achieve nothing.
+/// An entry lives until its `expires_at`, never less: nothing is evicted by size or recency. See the
+/// [crate page](crate) for what a reader may see and when, and for what this costs.
 #[derive(Debug)]
 pub struct RevocationSet {
-    shards: Box<[Shard]>,
-    hasher: RandomState,
+    table: Table,
+    keys: Keys,
+    /// The region whose turn it is in [`RevocationSet::purge_part`].
+    next: Tally,
 }
-
-type Shard = RwLock<[HashMap<Box<[u8]>, Entry>; ScopeKind::ALL.len()]>;
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    cutoff: Cutoff,
-    expires_at: Timestamp,
-}
-
-// Loom replays schedules, and a keyed hash would choose another shard each time.
-const SHARDS: usize = if cfg!(signoff_loom) { 1 } else { 64 };
 
 impl RevocationSet {
-    /// An empty set.
+    /// How much longer than asked an entry may be kept, by the resolution of expiry: 2^27 microseconds, about 134
+    /// seconds. What expires after the year 2112 is never dropped.
+    pub const GRANULE: Duration = GRANULE;
+    /// How many calls of [`RevocationSet::purge_part`] go through the whole set.
+    pub const PARTS: usize = REGIONS;
+
+    /// An empty set, as large as memory allows.
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::new(Default::default())).collect(), hasher: RandomState::new() }
+        Self::with_limit(usize::MAX)
+    }
+
+    /// An empty set that takes at most so many bytes of the heap for its tables, and says [`Full`] beyond.
+    ///
+    /// To replace a shard takes memory for both for a moment, up to half a megabyte, which the limit includes. Choose it
+    /// from the number of revocations that are live at a time: at most 18 bytes for each token or session, 32 for each
+    /// subject, and 100 KB for the rest.
+    pub fn with_limit(bytes: usize) -> Self {
+        Self { table: Table::new(bytes as u64), keys: Keys::new(), next: Tally::new(0) }
     }
 
     /// Adds a cutoff, or raises the one that is there: both the cutoff and the expiry become the larger.
-    pub fn insert(&self, scope: Scope<'_>, cutoff: Cutoff, expires_at: Timestamp) {
-        // A lock poisoned by a panicking writer is written to all the same: more revocations are the safe direction.
-        let mut shard = self.shard(scope).write().unwrap_or_else(|poison| poison.into_inner());
-        let map = &mut shard[slot(scope.kind())];
-        if let Some(entry) = map.get_mut(scope.id()) {
-            *entry = Entry { cutoff: entry.cutoff.merge(cutoff), expires_at: entry.expires_at.max(expires_at) };
-        } else {
-            map.insert(scope.id().into(), Entry { cutoff, expires_at });
-        }
-    }
-
-    /// The cutoff of `scope`, if it has one. A poisoned lock answers [`Cutoff::ABSOLUTE`]: fail closed.
-    pub fn cutoff(&self, scope: Scope<'_>) -> Option<Cutoff> {
-        let Ok(shard) = self.shard(scope).read() else { return Some(Cutoff::ABSOLUTE) };
-        shard[slot(scope.kind())].get(scope.id()).map(|entry| entry.cutoff)
-    }
-
-    /// Forgets the entries that expired at or before `horizon` and says how many they were.
     ///
-    /// A horizon that runs ahead of real time revives the dead: take it from a [`PurgeHorizon`](crate::PurgeHorizon).
-    pub fn purge(&self, horizon: Timestamp) -> usize {
-        let mut dropped = 0;
-        for shard in &self.shards {
-            let mut shard = shard.write().unwrap_or_else(|poison| poison.into_inner());
-            for map in shard.iter_mut() {
-                let before = map.len();
-                map.retain(|_, entry| entry.expires_at > horizon);
-                dropped += before - map.len();
-                if map.capacity() > 4 * map.len() {
-                    map.shrink_to_fit();
-                }
+    /// Tokens, sessions and keys are always cut off for good, whatever the cutoff says (see
+    /// [`ScopeKind::is_absolute`]). When this has returned `Ok`, every check that begins afterwards, on any thread, sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when the limit is reached or memory is short. Then the scope is **not** cut off, and nothing else was
+    /// dropped to make room: refuse every token until a later attempt succeeds. [`Replica`](crate::Replica) does so.
+    pub fn insert(&self, scope: Scope<'_>, cutoff: Cutoff, expires_at: Timestamp) -> Result<(), Full> {
+        let entry = entry(scope, cutoff, expires_at);
+        if scope.kind().is_few() && self.table.insert_few(scope, entry) {
+            return Ok(());
+        }
+        self.table.insert(self.keys.print(scope), entry)
+    }
+
+    /// Adds or raises many cutoffs, several times as fast as one by one.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] as from [`RevocationSet::insert`]: an unknown part of the entries is in force, which is the safe direction.
+    pub fn load<'a>(&self, entries: impl IntoIterator<Item = (Scope<'a>, Cutoff, Timestamp)>) -> Result<(), Full> {
+        // Region by region: what is touched together then fits the processor's caches.
+        let mut waiting = vec![Vec::new(); REGIONS];
+        for (scope, cutoff, expires_at) in entries {
+            if scope.kind().is_few() {
+                self.insert(scope, cutoff, expires_at)?;
+                continue;
+            }
+            let print = self.keys.print(scope);
+            let region: &mut Vec<(Print, Entry)> = &mut waiting[usize::from(print.region)];
+            region.try_reserve(1).map_err(|_| Full)?;
+            region.push((print, entry(scope, cutoff, expires_at)));
+            if region.len() == TOGETHER {
+                self.table.insert_all(print.region, region)?;
             }
         }
-        dropped
+        for (region, mut entries) in (0..=u8::MAX).zip(waiting) {
+            self.table.insert_all(region, &mut entries)?;
+        }
+        Ok(())
+    }
+
+    /// The cutoff of `scope`, if it has one.
+    pub fn cutoff(&self, scope: Scope<'_>) -> Option<Cutoff> {
+        cutoff(&self.table.root(), &self.keys, scope)
+    }
+
+    /// The first of these scopes whose cutoff kills a token born at `pos`; [`Scope::Everything`] need not be named.
+    #[must_use = "a token that is dead by one of its scopes must be refused"]
+    pub fn dead_by(&self, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
+        dead_by(&self.table.root(), &self.keys, scopes, pos)
+    }
+
+    /// A handle for one thread that checks often: it saves a few nanoseconds per check.
+    ///
+    /// While it is idle it keeps the tables that it saw last in memory, so do not park many of them.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { root: self.table.cached(), keys: &self.keys }
+    }
+
+    /// Forgets the entries that expired at or before `horizon` (as far as [`RevocationSet::GRANULE`] tells) and says how
+    /// many they were.
+    ///
+    /// A horizon that runs ahead of real time revives the dead: take it from a [`PurgeHorizon`](crate::PurgeHorizon).
+    /// Shards in which something expired are rebuilt one after the other; nobody waits for more than one of them. Where
+    /// memory is too short for that, a shard is left as it is.
+    pub fn purge(&self, horizon: Timestamp) -> usize {
+        (0..Self::PARTS).map(|_| self.purge_part(horizon)).sum()
+    }
+
+    /// Does one of [`RevocationSet::PARTS`] parts of what [`RevocationSet::purge`] does, each call the next part: to
+    /// spread the work.
+    pub fn purge_part(&self, horizon: Timestamp) -> usize {
+        let horizon = Horizon::of(horizon);
+        let region = self.next.fetch_add(1, TALLY) % Self::PARTS as u64;
+        let few = if region == 0 { self.table.purge_few(horizon) } else { 0 };
+        few + self.table.purge(region as u8, horizon)
     }
 
     /// How many scopes are cut off.
     pub fn len(&self) -> usize {
-        let count = |shard: &Shard| {
-            let shard = shard.read().unwrap_or_else(|poison| poison.into_inner());
-            shard.iter().map(HashMap::len).sum::<usize>()
-        };
-        self.shards.iter().map(count).sum()
+        self.table.len()
     }
 
     /// Whether no scope is cut off.
@@ -86,11 +137,14 @@ impl RevocationSet {
         self.len() == 0
     }
 
-    fn shard(&self, scope: Scope<'_>) -> &Shard {
-        let hash = self.hasher.hash_one((scope.kind(), scope.id()));
-        &self.shards[hash as usize % SHARDS]
+    /// What it takes of the heap, in bytes. Tables that an idle [`Reader`] keeps alive are not counted.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() as usize
     }
 }
+
+/// How many entries of a region a bulk load collects: in a large set some hundred per shard.
+const TOGETHER: usize = 8_192;
 
 impl Default for RevocationSet {
     fn default() -> Self {
@@ -98,6 +152,84 @@ impl Default for RevocationSet {
     }
 }
 
-const fn slot(kind: ScopeKind) -> usize {
-    kind.code() as usize - 1
+/// Checks for one thread; see [`RevocationSet::reader`].
+pub struct Reader<'a> {
+    root: Cached<'a, Root>,
+    keys: &'a Keys,
 }
+
+impl Reader<'_> {
+    /// As [`RevocationSet::cutoff`].
+    #[inline]
+    pub fn cutoff(&mut self, scope: Scope<'_>) -> Option<Cutoff> {
+        cutoff(self.root.load(), self.keys, scope)
+    }
+
+    /// As [`RevocationSet::dead_by`].
+    #[inline]
+    #[must_use = "a token that is dead by one of its scopes must be refused"]
+    pub fn dead_by(&mut self, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
+        dead_by(self.root.load(), self.keys, scopes, pos)
+    }
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+#[inline]
+fn cutoff(root: &Root, keys: &Keys, scope: Scope<'_>) -> Option<Cutoff> {
+    if scope.kind().is_few() {
+        let known = root.few.cutoff(scope);
+        if known.is_some() || !root.few.is_crowded(scope.kind()) {
+            return known;
+        }
+    }
+    let print = keys.print(scope);
+    let shard = root.shard(print)?;
+    if shard.calls_for_a_look(print) { shard.cutoff(print) } else { None }
+}
+
+#[inline]
+fn dead_by(root: &Root, keys: &Keys, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
+    // Nearly every token is alive. So every scope is only asked whether it calls for a look, without waiting for the
+    // answer before the next: the processor overlaps the misses of its caches.
+    let mut look = root.few.everything_kills(pos);
+    for scope in scopes {
+        let few = scope.kind().is_few();
+        look |= few && root.few.cutoff(*scope).is_some_and(|cutoff| cutoff.kills(pos));
+        if !few || root.few.is_crowded(scope.kind()) {
+            let print = keys.print(*scope);
+            look |= root.shard(print).is_some_and(|shard| shard.calls_for_a_look(print));
+        }
+    }
+    if look { find_killer(root, keys, scopes, pos) } else { None }
+}
+
+#[cold]
+fn find_killer(root: &Root, keys: &Keys, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
+    let kills = |scope: &Scope<'_>| cutoff(root, keys, *scope).is_some_and(|cutoff| cutoff.kills(pos));
+    scopes.iter().copied().chain([Scope::Everything]).find(kills).map(|scope| scope.kind())
+}
+
+fn entry(scope: Scope<'_>, cutoff: Cutoff, expires_at: Timestamp) -> Entry {
+    let cutoff = if scope.kind().is_absolute() { Cutoff::ABSOLUTE } else { cutoff };
+    Entry { cutoff, expires: Tick::of(expires_at) }
+}
+
+/// There is no room for another entry: the limit is reached, or memory is short. The scope is not cut off.
+///
+/// Nothing was dropped to make room. Fail closed: accept no token until the entry is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it says all there is to say")]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no room for another revocation: the limit of the set is reached or memory is short")
+    }
+}
+
+impl Error for Full {}

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use signoff_revocation::{Cutoff, LogPage, Position, Replica, Revocation, Scope, ScopeKind, Timestamp, Verdict};
+use signoff_revocation::{
+    Cutoff, LogPage, Position, Replica, Revocation, RevocationSet, Scope, ScopeKind, Timestamp, Verdict,
+};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -28,6 +30,11 @@ fn op() -> impl Strategy<Value = Op> {
 fn scope(kind: ScopeKind, id: &[u8]) -> Scope<'_> {
     let id = if kind == ScopeKind::Everything { &[] } else { id };
     Scope::from_parts(kind, id).unwrap()
+}
+
+/// Expiry counts in granules, so that is what the operations count in.
+fn granules(count: i64) -> Timestamp {
+    Timestamp::MIN.saturating_add(RevocationSet::GRANULE * u32::try_from(count).unwrap())
 }
 
 type Model = BTreeMap<(u8, Vec<u8>), (Option<u64>, i64)>;
@@ -57,7 +64,7 @@ proptest! {
                     let position = Position::new(head.get() + step).unwrap();
                     let id = [id];
                     let scope = scope(kind, &id);
-                    let entry = Revocation::new(scope, position, Timestamp::from_micros(expires_at).unwrap());
+                    let entry = Revocation::new(scope, position, granules(expires_at));
                     replica.apply(&LogPage { after: head, entries: vec![entry], through: position }).unwrap();
                     head = position;
 
@@ -69,7 +76,7 @@ proptest! {
                 Op::Purge { horizon } => {
                     let before = model.len();
                     model.retain(|_, (_, expires_at)| *expires_at > horizon);
-                    let dropped = replica.purge(Timestamp::from_micros(horizon).unwrap());
+                    let dropped = replica.purge(granules(horizon));
                     prop_assert_eq!(dropped, before - model.len());
                 }
                 Op::Check { ids, pos } => {

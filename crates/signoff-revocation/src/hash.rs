@@ -1,0 +1,155 @@
+//! Keyed hashes of scopes, and how a hash is spread over regions, shards, lines and lanes.
+
+use std::fmt;
+use std::hash::BuildHasher;
+#[cfg(not(any(signoff_loom, signoff_shuttle)))]
+use std::hash::RandomState;
+#[cfg(any(signoff_loom, signoff_shuttle))]
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use crate::scope::{Scope, ScopeKind};
+
+/// How many bits choose the region.
+const REGION_BITS: u32 = 7;
+/// Regions of either width. The model checkers pay for each lock, so they get one.
+pub(crate) const REGIONS_PER_WIDTH: usize = if cfg!(any(signoff_loom, signoff_shuttle)) { 1 } else { 1 << REGION_BITS };
+/// How many bits of a hash stand in the slot word; those that choose shard and line are among them.
+pub(crate) const REST_BITS: u32 = 39;
+const TAG_BITS: u32 = 15;
+const TAG_SHIFT: u32 = 64 - REGION_BITS - REST_BITS - TAG_BITS;
+const REST_SHIFT: u32 = TAG_SHIFT + TAG_BITS;
+
+/// The secret that hashes are keyed with, drawn from the system's randomness per set.
+///
+/// Ids of 16 bytes take the strongly universal family of Dietzfelbinger (multiply-add-shift, 1996, section 3), here
+/// `(k0 + k1 * low + k2 * high mod 2^128) >> 64`: any two ids that were chosen without knowing the key collide with a
+/// probability of at most 2^-64. Everything else, of any length and anybody's choice, takes the standard library's
+/// SipHash-1-3, a pseudo-random function.
+pub(crate) struct Keys {
+    kinds: [u128; ScopeKind::ALL.len()],
+    low: u128,
+    high: u128,
+    text: Text,
+}
+
+#[cfg(not(any(signoff_loom, signoff_shuttle)))]
+type Text = RandomState;
+// The model checkers replay schedules, so for them hashes have to be the same each time.
+#[cfg(any(signoff_loom, signoff_shuttle))]
+type Text = BuildHasherDefault<DefaultHasher>;
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        // The standard library draws its key from the system; SipHash stretches it.
+        let seed = Text::default();
+        let word = |n: usize| u128::from(seed.hash_one((n, 0))) | u128::from(seed.hash_one((n, 1))) << 64;
+        Self { kinds: std::array::from_fn(|n| word(n + 2)), low: word(0), high: word(1), text: Text::default() }
+    }
+
+    #[inline]
+    pub(crate) fn print(&self, scope: Scope<'_>) -> Print {
+        let kind = scope.kind();
+        let hash = match (kind, <[u8; 16]>::try_from(scope.id())) {
+            (ScopeKind::Token | ScopeKind::Session, Ok(id)) => {
+                let id = u128::from_le_bytes(id);
+                let low = self.low.wrapping_mul(id & u128::from(u64::MAX));
+                let high = self.high.wrapping_mul(id >> 64);
+                (self.kinds[kind as usize - 1].wrapping_add(low).wrapping_add(high) >> 64) as u64
+            }
+            _ => self.text.hash_one((kind, scope.id())),
+        };
+        Print::new(hash, !kind.is_absolute())
+    }
+}
+
+/// What is left of a scope: 61 bits of its hash.
+///
+/// Two scopes with one print are one entry, so a scope of `n` others is taken for revoked with a probability of
+/// `n / 2^61` when it is not: about 4 in 10^12 with ten million entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Print {
+    /// Which region, narrow ones before wide ones.
+    pub(crate) region: u8,
+    /// Never 0, which means an empty lane.
+    pub(crate) tag: u16,
+    /// The low bits choose the shard, the high ones the line.
+    pub(crate) rest: u64,
+}
+
+impl Print {
+    #[inline]
+    pub(crate) fn new(hash: u64, wide: bool) -> Self {
+        let region = (hash >> (TAG_SHIFT + TAG_BITS + REST_BITS)) as u8 % REGIONS_PER_WIDTH as u8;
+        let tag = (hash >> TAG_SHIFT) as u16 & ((1 << TAG_BITS) - 1);
+        Self {
+            region: region + if wide { REGIONS_PER_WIDTH as u8 } else { 0 },
+            tag: tag + u16::from(tag == 0),
+            rest: (hash >> REST_SHIFT) & ((1 << REST_BITS) - 1),
+        }
+    }
+
+    /// The line where its search begins, of so many.
+    #[inline]
+    pub(crate) fn home(self, lines: u32) -> usize {
+        // The upper 32 bits, scaled (Lemire, 2019): no division, and lines need not be a power of two.
+        (((self.rest >> (REST_BITS - 32)) * u64::from(lines)) >> 32) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_ids_are_told_apart() {
+        let keys = Keys::new();
+        let id = [7; 16];
+        let prints = [
+            keys.print(Scope::Token(&id)),
+            keys.print(Scope::Session(&id)),
+            keys.print(Scope::Session(&id[1..])),
+            keys.print(Scope::Subject("a")),
+            keys.print(Scope::Client("a")),
+            keys.print(Scope::Key("a")),
+        ];
+        for (n, print) in prints.iter().enumerate() {
+            assert!(!prints[..n].contains(print), "{n}");
+            assert_ne!(print.tag, 0);
+        }
+        assert_eq!(keys.print(Scope::Token(&id)), prints[0]);
+        assert_ne!(Keys::new().print(Scope::Token(&id)), prints[0], "each set has a key of its own");
+    }
+
+    #[test]
+    fn a_hash_is_spread_without_overlap() {
+        let all = Print::new(u64::MAX, true);
+        assert_eq!((all.region, all.tag, all.rest), (255, 0x7fff, (1 << 39) - 1));
+        assert_eq!(Print::new(0, false), Print { region: 0, tag: 1, rest: 0 });
+        for bit in TAG_SHIFT..64 {
+            let print = Print::new(1 << bit, false);
+            let parts = u32::from(print.region != 0)
+                + u32::from(print.tag > 1 || bit == TAG_SHIFT)
+                + u32::from(print.rest != 0);
+            assert_eq!(parts, 1, "bit {bit}");
+        }
+        assert_eq!(all.home(10), 9);
+        assert_eq!(Print::new(1 << 63, false).home(0), 0);
+    }
+
+    #[test]
+    fn prints_of_counted_ids_are_even() {
+        let keys = Keys::new();
+        let mut regions = [0u32; 128];
+        for n in 0..128_000u128 {
+            regions[usize::from(keys.print(Scope::Token(&n.to_le_bytes())).region)] += 1;
+        }
+        // A thousand each; an affine map of a counter is more even than chance, and never far from it.
+        assert!(regions.iter().all(|count| (500..2_000).contains(count)), "{regions:?}");
+    }
+}

@@ -1,0 +1,303 @@
+//! All shards behind one pointer: which shard a scope belongs to, and how shards are replaced when they fill up or age.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::few::Few;
+use crate::hash::{Print, REGIONS_PER_WIDTH};
+use crate::scope::Scope;
+use crate::set::Full;
+use crate::shard::{Entry, Shard};
+use crate::sync::{Cached, Mutex, MutexGuard, Swap, TALLY, Tally, lock};
+use crate::tick::Horizon;
+
+/// Narrow and wide ones.
+pub(crate) const REGIONS: usize = 2 * REGIONS_PER_WIDTH;
+/// A shard with more entries than this is split: to rebuild one must take well under a millisecond.
+const LARGEST: usize = if cfg!(any(signoff_loom, signoff_shuttle)) { 8 } else { 8_192 };
+/// Two shards with fewer entries than this together become one.
+const SMALLEST: usize = LARGEST / 4;
+/// After so many entries a bulk load lets other writers in.
+const A_WHILE: usize = 1_024;
+/// The two counts of an `Arc`.
+const ARC: usize = 16;
+/// Splitting ends where hashes do.
+const DEEPEST: u8 = 30;
+
+/// What readers see: one version of everything. Published whole, never changed but for the gains of its shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    /// Per region a power of two of shards; a shard of small depth stands in several places.
+    regions: [Arc<[Shard]>; REGIONS],
+    pub(crate) few: Few,
+}
+
+impl Root {
+    #[inline]
+    pub(crate) fn shard(&self, print: Print) -> Option<&Shard> {
+        let region = &self.regions[usize::from(print.region)];
+        region.get(print.rest as usize & region.len().wrapping_sub(1))
+    }
+}
+
+/// The tables, and what their writers share.
+pub(crate) struct Table {
+    root: Swap<Root>,
+    /// One writer at a time per region. Readers never come here.
+    writers: Box<[Writer]>,
+    /// Taken for the moment in which a root is replaced; always after the writer's lock.
+    publishing: Mutex<()>,
+    bytes: Tally,
+    limit: u64,
+}
+
+/// On a line of its own, or writers of different regions would slow each other.
+#[repr(align(64))]
+struct Writer {
+    /// The shards of the region, as in the published root.
+    shards: Mutex<Arc<[Shard]>>,
+    entries: Tally,
+}
+
+/// Whether an insert rebuilt a shard, which takes a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    None,
+    Rebuilt,
+}
+
+impl Table {
+    pub(crate) fn new(limit: u64) -> Self {
+        let regions = std::array::from_fn(|n| Arc::new([Shard::empty(0, n >= REGIONS_PER_WIDTH)]) as Arc<[Shard]>);
+        let writer = |shards| Writer { shards: Mutex::new(Arc::clone(shards)), entries: Tally::new(0) };
+        Self {
+            writers: regions.iter().map(writer).collect(),
+            root: Swap::new(Arc::new(Root { regions, few: Few::default() })),
+            publishing: Mutex::new(()),
+            bytes: Tally::new(0),
+            limit,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn root(&self) -> impl std::ops::Deref<Target = Arc<Root>> {
+        self.root.load()
+    }
+
+    pub(crate) fn cached(&self) -> Cached<'_, Root> {
+        self.root.cached()
+    }
+
+    /// Adds or raises an entry.
+    pub(crate) fn insert(&self, print: Print, entry: Entry) -> Result<(), Full> {
+        let mut shards = self.turn(print.region);
+        self.insert_in_turn(&mut shards, print, entry, 0).map(drop)
+    }
+
+    /// Adds or raises the entries of one region, and leaves the vector empty.
+    ///
+    /// Entries before one that finds no room are in force.
+    pub(crate) fn insert_all(&self, region: u8, entries: &mut Vec<(Print, Entry)>) -> Result<(), Full> {
+        let mut shards = self.turn(region);
+        // Shard by shard: what is touched together then fits the processor's caches.
+        let place = |print: Print| print.rest as usize & (shards.len() - 1);
+        entries.sort_unstable_by_key(|(print, _)| place(*print));
+        let mask = shards.len() - 1;
+        for together in entries.chunk_by(|(a, _), (b, _)| (a.rest ^ b.rest) as usize & mask == 0) {
+            for (n, (print, entry)) in together.iter().enumerate() {
+                let growth = self.insert_in_turn(&mut shards, *print, *entry, together.len() - n - 1)?;
+                // Let others in before the next rebuild, and now and then without one.
+                if growth == Growth::Rebuilt || n % A_WHILE == A_WHILE - 1 {
+                    drop(shards);
+                    shards = self.turn(region);
+                }
+            }
+        }
+        drop(shards);
+        entries.clear();
+        Ok(())
+    }
+
+    /// Adds or raises one of the few scopes that are compared whole. Says `false` when it is to be hashed instead, which
+    /// readers then know.
+    pub(crate) fn insert_few(&self, scope: Scope<'_>, entry: Entry) -> bool {
+        let few = &self.root.load().few;
+        if scope != Scope::Everything && few.is_crowded(scope.kind()) && few.cutoff(scope).is_none() {
+            return false;
+        }
+        let mut fits = true;
+        self.publish(|root| {
+            let few = root.few.with(scope, entry);
+            fits = few.is_some();
+            root.few = few.unwrap_or_else(|| root.few.crowded(scope.kind()));
+        });
+        fits
+    }
+
+    /// `expected` more are about to come to the same shard.
+    fn insert_in_turn(
+        &self,
+        shards: &mut Arc<[Shard]>,
+        print: Print,
+        entry: Entry,
+        expected: usize,
+    ) -> Result<Growth, Full> {
+        let mut growth = Growth::None;
+        loop {
+            let shard = &shards[print.rest as usize & (shards.len() - 1)];
+            if shard.raise(print, entry) {
+                return Ok(growth);
+            }
+            if shard.room() > 0 {
+                shard.add(print, entry);
+                self.count(print.region, 1);
+                return Ok(growth);
+            }
+            self.grow(shards, print, expected)?;
+            growth = Growth::Rebuilt;
+        }
+    }
+
+    /// Puts a larger shard, or two, in the place of one that is full.
+    fn grow(&self, shards: &mut Arc<[Shard]>, print: Print, expected: usize) -> Result<(), Full> {
+        let index = print.rest as usize & (shards.len() - 1);
+        let shard = shards[index].clone();
+        let wanted = shard.len() + expected + 1;
+        let into = if wanted <= LARGEST || shard.depth >= DEEPEST {
+            vec![self.shard_with_room(wanted, shard.depth, shard.is_wide())?]
+        } else {
+            let counts = shard.count(None);
+            // One more in either, whichever the entry at hand belongs to.
+            let half = |count| self.shard_with_room(count + 1 + expected / 2, shard.depth + 1, shard.is_wide());
+            vec![half(counts[0])?, half(counts[1])?]
+        };
+        shard.copy(None, print.region, &into);
+        self.replace(shards, print.region, index, shard.depth, &into);
+        Ok(())
+    }
+
+    /// An empty shard whose bytes are accounted for, within the limit.
+    fn shard_with_room(&self, count: usize, depth: u8, wide: bool) -> Result<Shard, Full> {
+        let shard = Shard::with_room(count, depth, wide, self.limit.saturating_sub(self.bytes())).ok_or(Full)?;
+        self.bytes.fetch_add(shard.bytes(), TALLY);
+        Ok(shard)
+    }
+
+    /// Drops what the horizon has passed of the few scopes that are compared whole.
+    pub(crate) fn purge_few(&self, horizon: Horizon) -> usize {
+        let mut dropped = 0;
+        let few = &self.root.load().few;
+        if few.len() > few.without(horizon).len() {
+            self.publish(|root| {
+                let few = root.few.without(horizon);
+                dropped = root.few.len() - few.len();
+                root.few = few;
+            });
+        }
+        dropped
+    }
+
+    /// Drops from a region what the horizon has passed and says how many that were.
+    ///
+    /// Where memory is too short to rebuild a shard, it is left as it is.
+    pub(crate) fn purge(&self, region: u8, horizon: Horizon) -> usize {
+        let mut dropped = 0;
+        for index in 0.. {
+            // A turn per shard, so that other writers wait for one rebuild at most.
+            let mut shards = self.turn(region);
+            let Some(shard) = shards.get(index).cloned() else { break };
+            // A shard that stands in several places is met at the first.
+            if index >> shard.depth == 0 {
+                dropped += self.purge_shard(&mut shards, region, index, &shard, horizon);
+                self.merge(&mut shards, region, index);
+            }
+        }
+        dropped
+    }
+
+    fn purge_shard(
+        &self,
+        shards: &mut Arc<[Shard]>,
+        region: u8,
+        index: usize,
+        shard: &Shard,
+        horizon: Horizon,
+    ) -> usize {
+        if !horizon.passed(shard.earliest()) {
+            return 0;
+        }
+        let remaining = shard.count(Some(horizon)).iter().sum();
+        let Ok(smaller) = self.shard_with_room(remaining, shard.depth, shard.is_wide()) else { return 0 };
+        shard.copy(Some(horizon), region, std::slice::from_ref(&smaller));
+        self.replace(shards, region, index, shard.depth, &[smaller]);
+        let dropped = shard.len() - remaining;
+        self.count(region, -(dropped as i64));
+        dropped
+    }
+
+    /// Makes one shard of this one and its sibling when both have become small.
+    fn merge(&self, shards: &mut Arc<[Shard]>, region: u8, index: usize) {
+        let Some(shard) = shards.get(index).filter(|shard| shard.depth > 0).cloned() else { return };
+        let depth = shard.depth - 1;
+        let sibling = shards.get(index ^ 1 << depth).filter(|sibling| sibling.depth == shard.depth).cloned();
+        let Some(sibling) = sibling.filter(|sibling| shard.len() + sibling.len() < SMALLEST) else { return };
+        let Ok(merged) = self.shard_with_room(shard.len() + sibling.len(), depth, shard.is_wide()) else { return };
+        for half in [shard, sibling] {
+            half.copy(None, region, std::slice::from_ref(&merged));
+        }
+        self.replace(shards, region, index, depth, &[merged]);
+    }
+
+    /// Publishes shards of which `into` stands wherever the low `depth` bits are those of `index`.
+    fn replace(&self, shards: &mut Arc<[Shard]>, region: u8, index: usize, depth: u8, into: &[Shard]) {
+        let old = Arc::clone(shards);
+        let stale = |at: usize| (at ^ index) & ((1 << depth) - 1) == 0;
+        let at = |at| if stale(at) { &into[at >> depth & (into.len() - 1)] } else { &old[at & (old.len() - 1)] };
+        // As many as the deepest shard needs.
+        let length = old.len().max(into.len() << depth);
+        let deepest = (0..length).map(|n| at(n).depth).max().unwrap_or(0);
+        *shards = (0..1 << deepest).map(|n| at(n).clone()).collect();
+        self.publish(|root| root.regions[usize::from(region)] = Arc::clone(shards));
+        let gone: u64 = (0..old.len()).filter(|n| stale(*n) && n >> old[*n].depth == 0).map(|n| old[n].bytes()).sum();
+        self.bytes.fetch_sub(gone, TALLY);
+    }
+
+    fn publish(&self, change: impl FnOnce(&mut Root)) {
+        let publishing = lock(&self.publishing);
+        let mut root = Root::clone(&self.root.load());
+        change(&mut root);
+        let old = self.root.swap(Arc::new(root));
+        drop(publishing);
+        // Freeing is nobody's business but ours.
+        drop(old);
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        let hashed: u64 = self.writers.iter().map(|writer| writer.entries.load(TALLY)).sum();
+        hashed as usize + self.root.load().few.len()
+    }
+
+    /// What the tables take of the heap. Tables that readers still hold although they were replaced are not counted.
+    pub(crate) fn bytes(&self) -> u64 {
+        let fixed = size_of::<Root>() + size_of_val(&*self.writers) + REGIONS * (size_of::<Shard>() + ARC);
+        self.bytes.load(TALLY) + self.root.load().few.bytes() + fixed as u64
+    }
+
+    /// The caller's turn with a region, and its shards.
+    fn turn(&self, region: u8) -> MutexGuard<'_, Arc<[Shard]>> {
+        lock(&self.writers[usize::from(region)].shards)
+    }
+
+    /// Only for whose turn it is: no other thread writes this count, and a locked instruction would wait for all stores.
+    fn count(&self, region: u8, by: i64) {
+        let entries = &self.writers[usize::from(region)].entries;
+        entries.store(entries.load(TALLY).wrapping_add_signed(by), TALLY);
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("entries", &self.len()).field("bytes", &self.bytes()).finish_non_exhaustive()
+    }
+}
