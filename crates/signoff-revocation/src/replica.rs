@@ -46,6 +46,9 @@ struct Progress {
 }
 
 impl Replica {
+    /// How many calls of [`Replica::purge_part`] go through the whole set.
+    pub const PARTS: usize = RevocationSet::PARTS;
+
     /// A replica that knows nothing yet and therefore says [`Verdict::Unready`].
     pub fn new() -> Self {
         Self::with_limit(usize::MAX)

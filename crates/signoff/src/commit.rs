@@ -139,7 +139,7 @@ impl Worker {
         match self.replica.apply(&signed_off.page) {
             Ok(_) => {}
             Err(ApplyError::Gap { .. }) => catch_up(&*self.store, &self.replica).await?,
-            Err(error) => return Err(damaged(error)),
+            Err(error) => return Err(not_applied(error)),
         }
         steps::reached("logout: in force");
         let position = signed_off.page.through;
@@ -161,7 +161,7 @@ impl Worker {
 pub(crate) async fn catch_up(store: &dyn Store, replica: &Replica) -> Result<(), Error> {
     loop {
         let read = store.log_after(replica.applied(), PAGE).await?;
-        let applied = replica.apply(&read.page).map_err(damaged)?;
+        let applied = replica.apply(&read.page).map_err(not_applied)?;
         if applied >= read.head {
             return Ok(());
         }
@@ -175,8 +175,14 @@ pub(crate) fn unreadable_clock() -> Error {
     Error::new(ErrorKind::Unavailable, "the clock is unreadable, or shows a time before 1970 or after 9999")
 }
 
-fn damaged(error: ApplyError) -> Error {
-    Error::new(ErrorKind::Data, "the revocation log is damaged").with_source(error)
+fn not_applied(error: ApplyError) -> Error {
+    match error {
+        ApplyError::Full { .. } => {
+            Error::new(ErrorKind::Unavailable, "no memory for another revocation: purge, or raise revocation_bytes")
+        }
+        _ => Error::new(ErrorKind::Data, "the revocation log is damaged"),
+    }
+    .with_source(error)
 }
 
 fn closed() -> Error {

@@ -68,6 +68,11 @@ pub struct Settings {
     pub leeway: Leeway,
     /// How many opaque sessions are kept in memory. Defaults to 100,000, which takes about 100 MB.
     pub session_cache: u64,
+    /// How many bytes of memory live revocations may take: at most 18 for each session that was logged out before its
+    /// last token expired, 32 for each person, and 100,000 for the rest. Beyond, **nothing is accepted** and no logout
+    /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
+    /// dropped for another. Defaults to no limit, because refusing everybody is the worse surprise.
+    pub revocation_bytes: usize,
     /// How long a logout waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
     /// same, and is given up after twelve times as long. Defaults to 5 seconds, because a person is waiting.
     pub commit_timeout: Duration,
@@ -89,6 +94,7 @@ impl Settings {
             absolute: Duration::from_secs(8 * 60 * 60),
             leeway: Leeway::default(),
             session_cache: 100_000,
+            revocation_bytes: usize::MAX,
             commit_timeout: Duration::from_secs(5),
             commit_batch: 256,
         }

@@ -77,7 +77,7 @@ impl Signoff {
         let seated = store.seat().take()?;
         let now = clock.wall().ok_or_else(unreadable_clock)?;
         policy.terms = store.agree(policy.terms).await?;
-        let replica = Arc::new(Replica::new());
+        let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
         let worker = Worker {
             store: Arc::clone(&store),
@@ -194,7 +194,13 @@ impl Signoff {
         };
         let Some(horizon) = horizon else { return Ok(Purged::default()) };
         let purged = self.store().purge(horizon, PURGE).await?;
-        self.0.replica.purge(horizon);
+        for _ in 0..Replica::PARTS {
+            self.0.replica.purge_part(horizon);
+            // A part takes about a millisecond when ten million revocations are live.
+            tokio::task::yield_now().await;
+        }
+        // Where memory was short, what found no room may do so now.
+        self.catch_up().await?;
         Ok(purged)
     }
 

@@ -204,3 +204,41 @@ async fn one_signoff_per_store() {
     let again = Bank::open_on(store, settings(Delivery::Jwt)).await;
     assert!(!again.accepts(issued.token.expose()).await, "the log was loaded before anything was verified");
 }
+
+#[tokio::test]
+async fn without_memory_for_a_revocation_nothing_is_accepted() {
+    for delivery in BOTH {
+        let store = Arc::new(MemoryStore::new());
+        let mut small = settings(delivery);
+        small.revocation_bytes = 64_000;
+        let bank = Bank::open_on(Arc::clone(&store), small).await;
+        let bystander = bank.log_in("bob").await;
+        let mut out = Vec::new();
+        let failed = loop {
+            assert!(bank.accepts(bystander.token.expose()).await);
+            let issued = bank.log_in("alice").await;
+            let outcome = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await;
+            out.push(issued);
+            if let Err(failed) = outcome {
+                break failed;
+            }
+        };
+        assert!(out.len() > 10, "the limit leaves room for {}", out.len());
+        assert!(matches!(failed, Denied::Failed(error) if error.kind() == ErrorKind::Unavailable));
+        // The revocation that found no room is committed, so this node would accept what others refuse.
+        assert!(!bank.accepts(bystander.token.expose()).await);
+        for issued in &out {
+            assert!(!bank.accepts(issued.token.expose()).await);
+        }
+        let retry = bank.signoff.log_out(&[out[0].token.expose()], Cause::logout()).await;
+        assert!(retry.is_err(), "nobody is told that they are logged out");
+
+        bank.signoff.close().await;
+        let bank = Bank::open_on(store, settings(delivery)).await;
+        assert!(bank.accepts(bystander.token.expose()).await);
+        for issued in &out {
+            assert!(!bank.accepts(issued.token.expose()).await);
+            let _ = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+        }
+    }
+}
