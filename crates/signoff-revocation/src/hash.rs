@@ -1,9 +1,9 @@
 //! Keyed hashes of scopes, and how a hash is spread over regions, shards, lines and lanes.
 
 use std::fmt;
-use std::hash::BuildHasher;
 #[cfg(not(any(signoff_loom, signoff_shuttle)))]
 use std::hash::RandomState;
+use std::hash::{BuildHasher, Hasher};
 #[cfg(any(signoff_loom, signoff_shuttle))]
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
@@ -29,7 +29,7 @@ pub(crate) struct Keys {
     kinds: [u128; ScopeKind::ALL.len()],
     low: u128,
     high: u128,
-    text: Text,
+    texts: [Text; ScopeKind::ALL.len()],
 }
 
 #[cfg(not(any(signoff_loom, signoff_shuttle)))]
@@ -46,25 +46,42 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     pub(crate) fn new() -> Self {
-        // The standard library draws its key from the system; SipHash stretches it.
+        // The standard library draws its keys from the system; SipHash stretches one of them.
         let seed = Text::default();
         let word = |n: usize| u128::from(seed.hash_one((n, 0))) | u128::from(seed.hash_one((n, 1))) << 64;
-        Self { kinds: std::array::from_fn(|n| word(n + 2)), low: word(0), high: word(1), text: Text::default() }
+        Self {
+            kinds: std::array::from_fn(|n| word(n + 2)),
+            low: word(0),
+            high: word(1),
+            texts: std::array::from_fn(|_| Text::default()),
+        }
     }
 
     #[inline]
     pub(crate) fn print(&self, scope: Scope<'_>) -> Print {
-        let kind = scope.kind();
-        let hash = match (kind, <[u8; 16]>::try_from(scope.id())) {
-            (ScopeKind::Token | ScopeKind::Session, Ok(id)) => {
-                let id = u128::from_le_bytes(id);
-                let low = self.low.wrapping_mul(id & u128::from(u64::MAX));
-                let high = self.high.wrapping_mul(id >> 64);
-                (self.kinds[kind as usize - 1].wrapping_add(low).wrapping_add(high) >> 64) as u64
+        let hash = match scope {
+            Scope::Session(id) | Scope::Token(id) if let Ok(id) = <[u8; 16]>::try_from(id) => {
+                self.pair(scope.kind(), id)
             }
-            _ => self.text.hash_one((kind, scope.id())),
+            _ => self.text(scope),
         };
-        Print::new(hash, !kind.is_absolute())
+        Print::new(hash, !scope.kind().is_absolute())
+    }
+
+    #[inline]
+    fn pair(&self, kind: ScopeKind, id: [u8; 16]) -> u64 {
+        let id = u128::from_le_bytes(id);
+        let low = self.low.wrapping_mul(id & u128::from(u64::MAX));
+        let high = self.high.wrapping_mul(id >> 64);
+        (self.kinds[kind as usize - 1].wrapping_add(low).wrapping_add(high) >> 64) as u64
+    }
+
+    // Not inlined, so that the other branch stays small.
+    #[inline(never)]
+    fn text(&self, scope: Scope<'_>) -> u64 {
+        let mut hasher = self.texts[scope.kind() as usize - 1].build_hasher();
+        hasher.write(scope.id());
+        hasher.finish()
     }
 }
 

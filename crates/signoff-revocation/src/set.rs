@@ -181,29 +181,47 @@ impl fmt::Debug for Reader<'_> {
 
 #[inline]
 fn cutoff(root: &Root, keys: &Keys, scope: Scope<'_>) -> Option<Cutoff> {
-    if scope.kind().is_few() {
-        let known = root.few.cutoff(scope);
-        if known.is_some() || !root.few.is_crowded(scope.kind()) {
-            return known;
-        }
+    match scope {
+        Scope::Session(_) | Scope::Subject(_) | Scope::Token(_) => hashed(root, keys, scope),
+        Scope::Client(_) | Scope::Everything | Scope::Key(_) => named(root, keys, scope),
     }
+}
+
+#[inline]
+fn hashed(root: &Root, keys: &Keys, scope: Scope<'_>) -> Option<Cutoff> {
     let print = keys.print(scope);
     let shard = root.shard(print)?;
     if shard.calls_for_a_look(print) { shard.cutoff(print) } else { None }
 }
 
+// Not inlined, so that the path of the many scopes stays small.
+#[inline(never)]
+fn named(root: &Root, keys: &Keys, scope: Scope<'_>) -> Option<Cutoff> {
+    let (names, id) = match scope {
+        Scope::Client(id) => (&root.few.clients, id),
+        Scope::Key(id) => (&root.few.keys, id),
+        _ => return root.few.everything.map(|entry| entry.cutoff),
+    };
+    names.cutoff(id).or_else(|| if names.crowded { hashed(root, keys, scope) } else { None })
+}
+
 #[inline]
 fn dead_by(root: &Root, keys: &Keys, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
+    let kills = |cutoff: Option<Cutoff>| cutoff.is_some_and(|cutoff| cutoff.kills(pos));
+    let calls = |scope| {
+        let print = keys.print(scope);
+        root.shard(print).is_some_and(|shard| shard.calls_for_a_look(print))
+    };
     // Nearly every token is alive. So every scope is only asked whether it calls for a look, without waiting for the
     // answer before the next: the processor overlaps the misses of its caches.
-    let mut look = root.few.everything_kills(pos);
+    let mut look = kills(root.few.everything.map(|entry| entry.cutoff));
     for scope in scopes {
-        let few = scope.kind().is_few();
-        look |= few && root.few.cutoff(*scope).is_some_and(|cutoff| cutoff.kills(pos));
-        if !few || root.few.is_crowded(scope.kind()) {
-            let print = keys.print(*scope);
-            look |= root.shard(print).is_some_and(|shard| shard.calls_for_a_look(print));
-        }
+        look |= match *scope {
+            Scope::Client(id) => kills(root.few.clients.cutoff(id)) || root.few.clients.crowded && calls(*scope),
+            Scope::Everything => false,
+            Scope::Key(id) => kills(root.few.keys.cutoff(id)) || root.few.keys.crowded && calls(*scope),
+            Scope::Session(_) | Scope::Subject(_) | Scope::Token(_) => calls(*scope),
+        };
     }
     if look { find_killer(root, keys, scopes, pos) } else { None }
 }

@@ -26,6 +26,16 @@ pub(crate) struct Entry {
     pub(crate) expires: Tick,
 }
 
+impl Entry {
+    /// Both together: the larger cutoff, and the later expiry.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        if seeded(Fault::Merge) {
+            return other;
+        }
+        Self { cutoff: self.cutoff.merge(other.cutoff), expires: self.expires.max(other.expires) }
+    }
+}
+
 /// A hash table of lines: `lines` of tags, then their slots, then (if wide) their cutoffs, then the ledger.
 ///
 /// An entry stands in a lane of its home line or, when that was full, of the next line that was not; every line that it
@@ -106,16 +116,10 @@ impl Shard {
     pub(crate) fn raise(&self, print: Print, entry: Entry) -> bool {
         let found = if self.calls_for_a_look(print) { self.find(print) } else { None };
         let Some(place) = found else { return false };
-        let (mut cutoff, mut expires) = (entry.cutoff, entry.expires);
-        if !seeded(Fault::Merge) {
-            expires = expires.max(Tick::from_bits(self.slot(place).load(Ordering::Relaxed)));
-        }
-        self.slot(place).store(print.rest << TICK_BITS | expires.bits(), Ordering::Release);
+        let entry = self.entry(place).merge(entry);
+        self.slot(place).store(print.rest << TICK_BITS | entry.expires.bits(), Ordering::Release);
         if self.wide {
-            if !seeded(Fault::Merge) {
-                cutoff = cutoff.merge(self.cutoff_of(place));
-            }
-            self.cutoff_word(place).store(cutoff.bits(), Ordering::Release);
+            self.cutoff_word(place).store(entry.cutoff.bits(), Ordering::Release);
         }
         true
     }
@@ -199,13 +203,14 @@ impl Shard {
         let places = (0..self.lines as usize).flat_map(move |index| (0..lanes).map(move |lane| Place { index, lane }));
         places.filter_map(move |place| {
             let tag = self.table[place.index].tag(place.lane);
-            let slot = self.slot(place).load(Ordering::Relaxed);
-            let entry = Entry {
-                cutoff: if self.wide { self.cutoff_of(place) } else { Cutoff::ABSOLUTE },
-                expires: Tick::from_bits(slot),
-            };
-            (tag != 0).then_some((Print { region, tag, rest: slot >> TICK_BITS }, entry))
+            let rest = self.slot(place).load(Ordering::Relaxed) >> TICK_BITS;
+            (tag != 0).then(|| (Print { region, tag, rest }, self.entry(place)))
         })
+    }
+
+    fn entry(&self, place: Place) -> Entry {
+        let cutoff = if self.wide { self.cutoff_of(place) } else { Cutoff::ABSOLUTE };
+        Entry { cutoff, expires: Tick::from_bits(self.slot(place).load(Ordering::Relaxed)) }
     }
 
     const fn after(&self, index: usize) -> usize {

@@ -121,16 +121,8 @@ impl Table {
     /// Adds or raises one of the few scopes that are compared whole. Says `false` when it is to be hashed instead, which
     /// readers then know.
     pub(crate) fn insert_few(&self, scope: Scope<'_>, entry: Entry) -> bool {
-        let few = &self.root.load().few;
-        if scope != Scope::Everything && few.is_crowded(scope.kind()) && few.cutoff(scope).is_none() {
-            return false;
-        }
-        let mut fits = true;
-        self.publish(|root| {
-            let few = root.few.with(scope, entry);
-            fits = few.is_some();
-            root.few = few.unwrap_or_else(|| root.few.crowded(scope.kind()));
-        });
+        let mut fits = false;
+        self.publish(|root| fits = root.few.insert(scope, entry));
         fits
     }
 
