@@ -25,6 +25,23 @@ pub struct LogPage {
 }
 
 /// The live part of the log in memory, and the position up to which it is complete.
+///
+/// ```
+/// use signoff_revocation::{LogPage, Position, Replica, Revocation, Scope, Timestamp, Verdict};
+///
+/// let replica = Replica::new();
+/// let until = Timestamp::from_secs(1_900_000_000).unwrap();
+/// let at = Position::new(70).unwrap();
+///
+/// // Everything minted for alice before position 70 is dead.
+/// let everywhere = Revocation::new(Scope::Subject("alice"), at, until);
+/// replica.apply(&LogPage { after: Position::ZERO, entries: vec![everywhere], through: at })?;
+///
+/// let born = |pos| replica.verdict(&[Scope::Token(b"jti-1"), Scope::Subject("alice")], Position::new(pos).unwrap());
+/// assert!(matches!(born(69), Verdict::Dead(_)));
+/// assert_eq!(born(70), Verdict::Alive);
+/// # Ok::<(), signoff_revocation::ApplyError>(())
+/// ```
 #[derive(Debug)]
 pub struct Replica {
     set: RevocationSet,
