@@ -39,8 +39,8 @@ impl RevocationSet {
 
     /// An empty set that takes at most so many bytes of the heap for its tables, and says [`Full`] beyond.
     ///
-    /// To replace a shard takes memory for both for a moment, up to half a megabyte, which the limit includes. Choose it
-    /// from the number of revocations that are live at a time: at most 18 bytes for each token or session, 32 for each
+    /// While a shard is replaced, both count; only a purge may go beyond the limit by the one that it builds. Choose it from
+    ///  the number of revocations that are live at a time: at most 18 bytes for each token or session, 32 for each
     /// subject, and 100 KB for the rest.
     pub fn with_limit(bytes: usize) -> Self {
         Self { table: Table::new(bytes as u64), keys: Keys::new(), next: Tally::new(0) }

@@ -54,29 +54,34 @@ impl Shard {
         Self { table: Arc::new([]), lines: 0, depth, wide }
     }
 
-    /// An empty shard with room for `count` entries and a third more, unless it takes more than `budget` bytes or memory
-    /// is short.
-    pub(crate) fn with_room(count: usize, depth: u8, wide: bool, budget: u64) -> Option<Self> {
-        if count == 0 {
-            return Some(Self::empty(depth, wide));
-        }
-        // 1.3 / FULL, so that a shard is between 58 and 75 % full.
-        let lines = (13 * count).div_ceil(10 * FULL);
-        let total = lines * (1 + SPAN * if wide { 2 } else { 1 }) + 1;
-        if (total as u64 + 1) * size_of::<Line>() as u64 > budget {
-            return None;
-        }
+    /// An empty shard with room for `count` entries and a third more, unless memory is short.
+    pub(crate) fn with_room(count: usize, depth: u8, wide: bool) -> Option<Self> {
+        let Some(total) = Self::total_for(count, wide) else { return Some(Self::empty(depth, wide)) };
         // The allocation below would abort the process; this one says no. Another thread may come in between, and an
         // abort is safe as well.
         Vec::<Line>::new().try_reserve_exact(total + 1).ok()?;
         let table = (0..total).map(|_| Line::new()).collect();
-        Some(Self { table, lines: u32::try_from(lines).ok()?, depth, wide })
+        Some(Self { table, lines: u32::try_from(Self::lines_for(count)).ok()?, depth, wide })
+    }
+
+    /// What [`Self::with_room`] would take of the heap.
+    pub(crate) fn bytes_for(count: usize, wide: bool) -> u64 {
+        Self::total_for(count, wide).map_or(0, bytes)
+    }
+
+    const fn lines_for(count: usize) -> usize {
+        // 1.3 / FULL, so that a shard is between 58 and 75 % full.
+        (13 * count).div_ceil(10 * FULL)
+    }
+
+    /// All lines, the ledger included.
+    fn total_for(count: usize, wide: bool) -> Option<usize> {
+        (count > 0).then(|| Self::lines_for(count) * (1 + SPAN * if wide { 2 } else { 1 }) + 1)
     }
 
     /// What this shard takes of the heap.
     pub(crate) fn bytes(&self) -> u64 {
-        // The counts of the `Arc` stand before the lines and take as much as one, by alignment.
-        if self.lines == 0 { 0 } else { (self.table.len() as u64 + 1) * size_of::<Line>() as u64 }
+        if self.lines == 0 { 0 } else { bytes(self.table.len()) }
     }
 
     /// Whether the scope may be here. No false no; a false yes is what [`Self::cutoff`] then finds out.
@@ -237,6 +242,11 @@ impl Shard {
     fn ledger(&self, word: usize) -> &AtomicU64 {
         &self.table[self.table.len() - 1].0[word]
     }
+}
+
+/// What so many lines take. The counts of the `Arc` stand before them and take as much as one, by alignment.
+const fn bytes(lines: usize) -> u64 {
+    (lines as u64 + 1) * size_of::<Line>() as u64
 }
 
 /// How many entries there are.

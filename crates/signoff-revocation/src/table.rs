@@ -156,12 +156,18 @@ impl Table {
         let shard = shards[index].clone();
         let wanted = shard.len() + expected + 1;
         let into = if wanted <= LARGEST || shard.depth >= DEEPEST {
-            vec![self.shard_with_room(wanted, shard.depth, shard.is_wide())?]
+            vec![self.shard_with_room(wanted, shard.depth, shard.is_wide(), self.limit)?]
         } else {
             let counts = shard.count(None);
             // One more in either, whichever the entry at hand belongs to.
-            let half = |count| self.shard_with_room(count + 1 + expected / 2, shard.depth + 1, shard.is_wide());
-            vec![half(counts[0])?, half(counts[1])?]
+            let room = |count| count + 1 + expected / 2;
+            let low = self.shard_with_room(room(counts[0]), shard.depth + 1, shard.is_wide(), self.limit)?;
+            let high = self.shard_with_room(room(counts[1]), shard.depth + 1, shard.is_wide(), self.limit);
+            let Ok(high) = high else {
+                self.bytes.fetch_sub(low.bytes(), TALLY);
+                return Err(Full);
+            };
+            vec![low, high]
         };
         shard.copy(None, print.region, &into);
         self.replace(shards, print.region, index, shard.depth, &into);
@@ -169,10 +175,15 @@ impl Table {
     }
 
     /// An empty shard whose bytes are accounted for, within the limit.
-    fn shard_with_room(&self, count: usize, depth: u8, wide: bool) -> Result<Shard, Full> {
-        let shard = Shard::with_room(count, depth, wide, self.limit.saturating_sub(self.bytes())).ok_or(Full)?;
-        self.bytes.fetch_add(shard.bytes(), TALLY);
-        Ok(shard)
+    fn shard_with_room(&self, count: usize, depth: u8, wide: bool, limit: u64) -> Result<Shard, Full> {
+        let bytes = Shard::bytes_for(count, wide);
+        self.bytes.fetch_add(bytes, TALLY);
+        let fits = self.bytes() <= limit;
+        let shard = if fits { Shard::with_room(count, depth, wide) } else { None };
+        if shard.is_none() {
+            self.bytes.fetch_sub(bytes, TALLY);
+        }
+        shard.ok_or(Full)
     }
 
     /// Drops what the horizon has passed of the few scopes that are compared whole.
@@ -219,7 +230,8 @@ impl Table {
             return 0;
         }
         let remaining = shard.count(Some(horizon)).iter().sum();
-        let Ok(smaller) = self.shard_with_room(remaining, shard.depth, shard.is_wide()) else { return 0 };
+        // Beyond the limit for the moment, or a full set could not be emptied.
+        let Ok(smaller) = self.shard_with_room(remaining, shard.depth, shard.is_wide(), u64::MAX) else { return 0 };
         shard.copy(Some(horizon), region, std::slice::from_ref(&smaller));
         self.replace(shards, region, index, shard.depth, &[smaller]);
         let dropped = shard.len() - remaining;
@@ -233,7 +245,9 @@ impl Table {
         let depth = shard.depth - 1;
         let sibling = shards.get(index ^ 1 << depth).filter(|sibling| sibling.depth == shard.depth).cloned();
         let Some(sibling) = sibling.filter(|sibling| shard.len() + sibling.len() < SMALLEST) else { return };
-        let Ok(merged) = self.shard_with_room(shard.len() + sibling.len(), depth, shard.is_wide()) else { return };
+        let Ok(merged) = self.shard_with_room(shard.len() + sibling.len(), depth, shard.is_wide(), u64::MAX) else {
+            return;
+        };
         for half in [shard, sibling] {
             half.copy(None, region, std::slice::from_ref(&merged));
         }
