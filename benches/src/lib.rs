@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a bench takes.
@@ -37,10 +37,17 @@ impl Length {
     }
 }
 
+/// The path that follows `--save`: where a bench that writes its numbers to a file puts them.
+pub fn save_path() -> Option<PathBuf> {
+    std::env::args().skip_while(|arg| arg != "--save").nth(1).map(PathBuf::from)
+}
+
 /// What a series measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "time or rate")]
+#[expect(clippy::exhaustive_enums, reason = "time, rate or memory")]
 pub enum Unit {
+    /// Bytes of memory: small is good.
+    Bytes,
     /// Nanoseconds per operation: small is good.
     Nanoseconds,
     /// Operations per second: large is good.
@@ -94,24 +101,45 @@ pub fn interleave<const N: usize>(
     }
     let mut measured = measured.into_iter();
     contestants.map(|contestant| {
-        let series = Series { name: contestant.name.into(), unit, rounds: measured.next().unwrap_or_default() };
+        let series = Series::new(contestant.name, unit, measured.next().unwrap_or_default());
         println!("  {series}");
         series
     })
 }
 
 impl Series {
-    fn median(&self) -> f64 {
+    /// What was measured outside of [`interleave`].
+    pub fn new(name: &str, unit: Unit, rounds: Vec<f64>) -> Self {
+        Self { name: name.into(), unit, rounds }
+    }
+
+    /// A base that never varies, for a claim against a number: the same in every round of this series.
+    #[must_use]
+    pub fn target(&self, name: &str, value: f64) -> Self {
+        Self::new(name, self.unit, vec![value; self.rounds.len()])
+    }
+
+    /// What is left of every round without what `nothing` took in it: the loop that both of them ran.
+    #[must_use]
+    pub fn net_of(&self, nothing: &Self) -> Self {
+        let rounds = self.rounds.iter().zip(&nothing.rounds).map(|(whole, nothing)| whole - nothing);
+        Self::new(&format!("{}, net", self.name), self.unit, rounds.collect())
+    }
+
+    /// The median of the rounds.
+    pub fn median(&self) -> f64 {
         median(self.rounds.clone())
     }
 
-    /// The median of the ratios of rounds.
-    fn over(&self, base: &Self) -> f64 {
+    /// The median of the ratios of rounds, each ours divided by the base.
+    pub fn over(&self, base: &Self) -> f64 {
         median(self.rounds.iter().zip(&base.rounds).map(|(ours, base)| ours / base).collect())
     }
 
     fn print(&self, value: f64) -> String {
         match self.unit {
+            Unit::Bytes if value < 10_000.0 => format!("{value:.2}B"),
+            Unit::Bytes => format!("{:.1}MB", value / 1e6),
             Unit::Nanoseconds if value < 1_000.0 => format!("{value:.1}ns"),
             Unit::Nanoseconds if value < 10_000.0 => format!("{value:.0}ns"),
             Unit::Nanoseconds => format!("{:.1}us", value / 1_000.0),
@@ -162,8 +190,13 @@ pub fn now() -> Instant {
 
 /// The median; of an even number the larger of the two in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    quantile(&mut values, 0.5)
+}
+
+/// The smallest value that is above `part` of the values, which it leaves in another order.
+pub fn quantile(values: &mut [f64], part: f64) -> f64 {
+    let rank = (values.len() as f64 * part) as usize;
+    if rank >= values.len() { f64::NAN } else { *values.select_nth_unstable_by(rank, f64::total_cmp).1 }
 }
 
 /// The file system that a folder is on: what a durable write costs depends on it more than on anything else.
@@ -183,11 +216,27 @@ mod tests {
 
     #[test]
     fn a_claim_is_the_median_of_the_ratios_of_rounds() {
-        let series = |rounds: [f64; 3]| Series { name: "x".into(), unit: Unit::Nanoseconds, rounds: rounds.into() };
+        let series = |rounds: [f64; 3]| Series::new("x", Unit::Nanoseconds, rounds.into());
         let (ours, base) = (series([1.0, 20.0, 3.0]), series([2.0, 40.0, 1.0]));
         assert_eq!(ours.over(&base), 0.5);
         assert_eq!(ours.print(ours.median()), "3.0ns");
         assert_eq!(ours.print(12_345.0), "12.3us");
+    }
+
+    #[test]
+    fn a_claim_may_be_net_or_against_a_number() {
+        let series = |rounds: [f64; 3]| Series::new("x", Unit::Nanoseconds, rounds.into());
+        let (ours, nothing) = (series([3.0, 5.0, 9.0]), series([1.0, 1.0, 3.0]));
+        assert_eq!(ours.net_of(&nothing).rounds, [2.0, 4.0, 6.0]);
+        assert_eq!(ours.over(&ours.target("ten", 10.0)), 0.5);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let mut values = (0..1_000).rev().map(f64::from).collect::<Vec<_>>();
+        assert_eq!(quantile(&mut values, 0.99), 990.0);
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 3.0);
+        assert!(quantile(&mut [], 0.5).is_nan());
     }
 
     #[test]
