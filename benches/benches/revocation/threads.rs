@@ -1,7 +1,8 @@
 //! Checks while other threads check or write.
 //!
 //! Claims: a check beside a writer over one without; the checks of two threads over those of one, by the processor time
-//! that they took; and the slowest checks while the set grows and expires.
+//! that they took; the slowest checks while the set grows and expires; and the slowest insert, by processor time
+//! too, for that is how long it can keep another writer waiting.
 
 use std::hint::{self, black_box};
 use std::sync::Barrier;
@@ -26,6 +27,24 @@ pub(crate) fn run(length: Length, set: &RevocationSet) {
     two_readers(length, set);
     with_writer(length, set);
     busy(length, set);
+    pauses(length, set);
+}
+
+/// The longest that one insert takes, with the shards that some of them rebuild. A purge takes turns per shard, too, so
+/// nobody waits for much more.
+fn pauses(length: Length, set: &RevocationSet) {
+    let first = 2 * LARGE;
+    let inserts = length.pick(2_000_000, 500_000) as u64;
+    let taken = (first..first + inserts).map(|number| {
+        let before = clock_gettime(ClockId::ThreadCPUTime);
+        cut_off(set, number);
+        let taken = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime) - before).expect("time goes on");
+        taken.as_nanos() as f64
+    });
+    let longest = taken.fold(0.0, f64::max);
+    let ours = Series::new("processor time of the longest insert", Unit::Nanoseconds, vec![longest]);
+    remark(format_args!("\n{inserts} inserts into {} entries\n  {ours}", set.len()));
+    claim("insert-pause", &ours, &ours.target("target", 1e6));
 }
 
 fn two_readers(length: Length, set: &RevocationSet) {
