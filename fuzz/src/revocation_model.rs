@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use signoff_revocation::{ApplyError, LogPage, Position, Replica, Revocation, Scope, ScopeKind, Timestamp, Verdict};
+use signoff_revocation::{
+    ApplyError, LogPage, Position, Replica, ReplicaReader, Revocation, RevocationSet, Scope, ScopeKind, Timestamp,
+    Verdict,
+};
 
 use crate::cursor::Cursor;
 use crate::horizon::Watch;
@@ -11,8 +14,10 @@ use crate::horizon::Watch;
 /// Runs the operations that the bytes spell out.
 pub fn revocation_model(data: &[u8]) {
     let mut cursor = Cursor::new(data);
+    let replica = Replica::new();
     let mut world = World {
-        replica: Replica::new(),
+        replica: &replica,
+        reader: replica.reader(),
         model: Model::default(),
         log: Vec::new(),
         watch: Watch::new(Timestamp::from_secs(1_800_000_000).unwrap()),
@@ -27,18 +32,24 @@ pub fn revocation_model(data: &[u8]) {
             4..=6 => world.read_on(),
             7 | 8 => world.apply_any_page(&mut cursor),
             9 => world.apply_nonsense(&mut cursor),
-            10 => world.purge(micros(cursor.byte())),
+            10 => world.purge(cursor.byte()),
             11 => world.move_clocks(&mut cursor),
             12 if cursor.byte() == 0xff => world.distrust(),
             _ => world.check(&mut cursor),
         }
         assert_eq!(world.replica.applied().get(), world.model.applied);
     }
-    assert_eq!(world.replica.is_empty(), world.model.cutoffs.is_empty());
+    assert_eq!(replica.is_empty(), world.model.cutoffs.is_empty());
+    // Nothing may be forgotten that a purge to the end of time keeps.
+    let kept = world.model.cutoffs.values().filter(|(_, expires_at)| *expires_at == Timestamp::MAX).count();
+    assert_eq!(replica.purge(Timestamp::MAX), world.model.cutoffs.len() - kept);
+    assert_eq!(replica.len(), kept);
 }
 
-struct World {
-    replica: Replica,
+struct World<'a> {
+    replica: &'a Replica,
+    /// Made before the first page: whatever happens to the tables, it has to notice.
+    reader: ReplicaReader<'a>,
     model: Model,
     /// What a store would hold: all entries ever, in growing order of position.
     log: Vec<Revocation>,
@@ -78,7 +89,7 @@ impl Model {
     }
 }
 
-impl World {
+impl World<'_> {
     fn head(&self) -> Position {
         self.log.last().map_or(Position::ZERO, Revocation::position)
     }
@@ -97,7 +108,7 @@ impl World {
         let head = self.head();
         let position = Position::next(head, now).unwrap();
         assert!(position > head && position.get() >= now.as_micros().unsigned_abs());
-        self.log.push(Revocation::new(scope(kind, &id), position, micros(cursor.byte())));
+        self.log.push(Revocation::new(scope(kind, &id), position, granules(cursor.byte())));
     }
 
     /// What a node does: reads the log from where it stands.
@@ -134,7 +145,7 @@ impl World {
     }
 
     fn may_be_forgotten(&self, entry: &Revocation) -> bool {
-        self.model.purged.is_some_and(|purged| entry.expires_at() <= purged)
+        self.model.purged.is_some_and(|purged| is_forgotten(entry.expires_at(), purged))
     }
 
     fn apply(&mut self, page: &LogPage) {
@@ -171,11 +182,29 @@ impl World {
         assert_eq!(self.replica.len(), self.model.cutoffs.len());
     }
 
-    fn purge(&mut self, horizon: Timestamp) {
+    /// Forgets what has expired: at once, or in parts with a verdict between any two.
+    fn purge(&mut self, byte: u8) {
+        let horizon = granules(byte);
         let before = self.model.cutoffs.len();
-        self.model.cutoffs.retain(|_, (_, expires_at)| *expires_at > horizon);
-        assert_eq!(self.replica.purge(horizon), before - self.model.cutoffs.len());
+        self.model.cutoffs.retain(|_, (_, expires_at)| !is_forgotten(*expires_at, horizon));
+        let dropped = if byte & 0xc0 == 0x40 {
+            (0..Replica::PARTS).map(|_| self.purge_part(horizon)).sum()
+        } else {
+            self.replica.purge(horizon)
+        };
+        assert_eq!(dropped, before - self.model.cutoffs.len());
         self.model.purged = self.model.purged.max(Some(horizon));
+    }
+
+    fn purge_part(&mut self, horizon: Timestamp) -> usize {
+        let dropped = self.replica.purge_part(horizon);
+        if let Some((kind, id)) = self.model.cutoffs.keys().next() {
+            let kind = ScopeKind::from_code(*kind).unwrap();
+            // Every cutoff kills what was born at the very beginning, for entries stand behind it.
+            let verdict = self.reader.verdict(&[scope(kind, id)], Position::ZERO);
+            assert_ne!(verdict, Verdict::Alive, "a purge in parts took what has not expired");
+        }
+        dropped
     }
 
     fn distrust(&mut self) {
@@ -192,7 +221,7 @@ impl World {
     }
 
     /// The verdict about a token, in the eyes of the replica, of the model, and of the log.
-    fn check(&self, cursor: &mut Cursor<'_>) {
+    fn check(&mut self, cursor: &mut Cursor<'_>) {
         let ids: [[u8; 1]; 5] = std::array::from_fn(|_| [cursor.below(6)]);
         let asked = cursor.byte();
         // Positions about the entries of the log, for that is where verdicts change.
@@ -204,6 +233,7 @@ impl World {
         let all = || scopes.iter().chain(&everything).copied();
 
         let verdict = self.replica.verdict(&scopes, pos);
+        assert_eq!(self.reader.verdict(&scopes, pos), verdict, "a handle is of another opinion");
         if self.model.distrusted || !self.model.ready {
             assert_eq!(verdict, Verdict::Unready);
             return;
@@ -229,7 +259,15 @@ fn scope(kind: ScopeKind, id: &[u8]) -> Scope<'_> {
     Scope::from_parts(kind, if kind == ScopeKind::Everything { &[] } else { id }).unwrap()
 }
 
-/// Few different times, so that entries and horizons meet.
-fn micros(byte: u8) -> Timestamp {
-    if byte == 0xff { Timestamp::MAX } else { Timestamp::from_micros(i64::from(byte % 64)).unwrap() }
+/// Few different times, so that entries and horizons meet; whole granules, for expiry is no finer than that.
+fn granules(byte: u8) -> Timestamp {
+    if byte == 0xff {
+        return Timestamp::MAX;
+    }
+    Timestamp::MIN.saturating_add(RevocationSet::GRANULE * u32::from(byte % 64))
+}
+
+/// What expires at the end of time never does.
+fn is_forgotten(expires_at: Timestamp, horizon: Timestamp) -> bool {
+    expires_at <= horizon && expires_at < Timestamp::MAX
 }

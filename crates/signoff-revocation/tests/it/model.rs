@@ -3,26 +3,26 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use signoff_revocation::{
-    Cutoff, LogPage, Position, Replica, Revocation, RevocationSet, Scope, ScopeKind, Timestamp, Verdict,
-};
+use signoff_revocation::{Cutoff, LogPage, Position, Replica, Revocation, Scope, ScopeKind, Timestamp, Verdict};
+
+use crate::{config, granules};
 
 #[derive(Clone, Debug)]
 enum Op {
-    Revoke { kind: ScopeKind, id: u8, step: u64, expires_at: i64 },
-    Purge { horizon: i64 },
+    Revoke { kind: ScopeKind, id: u8, step: u64, expires_at: u64 },
+    Purge { horizon: u64 },
     Check { ids: [u8; 5], pos: u64 },
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => (0..6usize, 0..6u8, 1..4u64, 0..64i64).prop_map(|(kind, id, step, expires_at)| Op::Revoke {
+        4 => (0..6usize, 0..6u8, 1..4u64, 0..64u64).prop_map(|(kind, id, step, expires_at)| Op::Revoke {
             kind: ScopeKind::ALL[kind],
             id,
             step,
             expires_at,
         }),
-        1 => (0..64i64).prop_map(|horizon| Op::Purge { horizon }),
+        1 => (0..64u64).prop_map(|horizon| Op::Purge { horizon }),
         6 => (any::<[u8; 5]>(), 0..200u64).prop_map(|(ids, pos)| Op::Check { ids: ids.map(|id| id % 6), pos }),
     ]
 }
@@ -32,12 +32,7 @@ fn scope(kind: ScopeKind, id: &[u8]) -> Scope<'_> {
     Scope::from_parts(kind, id).unwrap()
 }
 
-/// Expiry counts in granules, so that is what the operations count in.
-fn granules(count: i64) -> Timestamp {
-    Timestamp::MIN.saturating_add(RevocationSet::GRANULE * u32::try_from(count).unwrap())
-}
-
-type Model = BTreeMap<(u8, Vec<u8>), (Option<u64>, i64)>;
+type Model = BTreeMap<(u8, Vec<u8>), (Option<u64>, u64)>;
 
 /// The verdict rule, written down once more in the plainest way: `None` stands for the absolute cutoff.
 fn model_is_dead(model: &Model, scopes: &[Scope<'_>], pos: u64) -> bool {
@@ -49,7 +44,7 @@ fn model_is_dead(model: &Model, scopes: &[Scope<'_>], pos: u64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
+    #![proptest_config(config(2_000))]
 
     #[test]
     fn the_replica_equals_the_model(ops in proptest::collection::vec(op(), 1..100)) {
