@@ -2,8 +2,9 @@
 //!
 //! # Trade-offs
 //!
-//! * **Readers never wait**, whatever writers do: no lock, no allocation, no write to a shared cache line. For that a
-//!   writer copies now and then: some thousand entries when a part of the set is full or has expired.
+//! * **Readers never wait**, whatever writers do: no lock, no allocation (but one at the first check of a thread), no
+//!   write to a shared cache line. For that a writer copies some thousand entries now and then, when a part of the set is
+//!   full or has expired.
 //! * **Hashes instead of ids.** A token or session takes 13 to 18 bytes, a subject 24 to 32, whatever its id. The price:
 //!   a scope is taken for revoked when another one's 61 bits of keyed hash are the same, which happens to one in
 //!   230 billion live tokens while ten million entries are live. Clients and keys are compared whole while they are few.

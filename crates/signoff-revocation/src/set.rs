@@ -39,9 +39,9 @@ impl RevocationSet {
 
     /// An empty set that takes at most so many bytes of the heap for its tables, and says [`Full`] beyond.
     ///
-    /// While a shard is replaced, both count; only a purge may go beyond the limit by the one that it builds. Choose it from
-    ///  the number of revocations that are live at a time: at most 18 bytes for each token or session, 32 for each
-    /// subject, and 100 KB for the rest.
+    /// While a shard is replaced, both count; only a purge may go beyond the limit by the one that it builds, and the names
+    /// of up to 16 clients and 16 keys are outside of it. Choose it from the number of revocations that are live at a
+    /// time: at most 18 bytes for each token or session, 32 for each subject, and 100 KB for the rest.
     pub fn with_limit(bytes: usize) -> Self {
         Self { table: Table::new(bytes as u64), keys: Keys::new(), next: Tally::new(0) }
     }
@@ -57,7 +57,7 @@ impl RevocationSet {
     /// dropped to make room: refuse every token until a later attempt succeeds. [`Replica`](crate::Replica) does so.
     pub fn insert(&self, scope: Scope<'_>, cutoff: Cutoff, expires_at: Timestamp) -> Result<(), Full> {
         let entry = entry(scope, cutoff, expires_at);
-        if scope.kind().is_few() && self.table.insert_few(scope, entry) {
+        if scope.kind().is_few() && self.table.insert_few(scope, entry)? {
             return Ok(());
         }
         self.table.insert(self.keys.print(scope), entry)

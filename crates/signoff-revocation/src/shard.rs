@@ -66,7 +66,7 @@ impl Shard {
 
     /// What [`Self::with_room`] would take of the heap.
     pub(crate) fn bytes_for(count: usize, wide: bool) -> u64 {
-        Self::total_for(count, wide).map_or(0, bytes)
+        bytes(Self::total_for(count, wide).unwrap_or(0))
     }
 
     const fn lines_for(count: usize) -> usize {
@@ -81,7 +81,7 @@ impl Shard {
 
     /// What this shard takes of the heap.
     pub(crate) fn bytes(&self) -> u64 {
-        if self.lines == 0 { 0 } else { bytes(self.table.len()) }
+        bytes(self.table.len())
     }
 
     /// Whether the scope may be here. No false no; a false yes is what [`Self::cutoff`] then finds out.

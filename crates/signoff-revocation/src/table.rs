@@ -74,7 +74,7 @@ impl Table {
             writers: regions.iter().map(writer).collect(),
             root: Swap::new(Arc::new(Root { regions, few: Few::default() })),
             publishing: Mutex::new(()),
-            bytes: Tally::new(0),
+            bytes: Tally::new(REGIONS as u64 * Shard::empty(0, false).bytes()),
             limit,
         }
     }
@@ -120,10 +120,12 @@ impl Table {
 
     /// Adds or raises one of the few scopes that are compared whole. Says `false` when it is to be hashed instead, which
     /// readers then know.
-    pub(crate) fn insert_few(&self, scope: Scope<'_>, entry: Entry) -> bool {
+    pub(crate) fn insert_few(&self, scope: Scope<'_>, entry: Entry) -> Result<bool, Full> {
+        // For the list as for the root: a name takes its bytes and some, once more for each that is there.
+        room_to_publish(self.root.load().few.bytes() as usize + scope.id().len())?;
         let mut fits = false;
         self.publish(|root| fits = root.few.insert(scope, entry));
-        fits
+        Ok(fits)
     }
 
     /// `expected` more are about to come to the same shard.
@@ -164,14 +166,18 @@ impl Table {
             let low = self.shard_with_room(room(counts[0]), shard.depth + 1, shard.is_wide(), self.limit)?;
             let high = self.shard_with_room(room(counts[1]), shard.depth + 1, shard.is_wide(), self.limit);
             let Ok(high) = high else {
-                self.bytes.fetch_sub(low.bytes(), TALLY);
+                self.give_back(&low);
                 return Err(Full);
             };
             vec![low, high]
         };
         shard.copy(None, print.region, &into);
-        self.replace(shards, print.region, index, shard.depth, &into);
-        Ok(())
+        self.replace(shards, print.region, index, shard.depth, &into)
+    }
+
+    /// A shard that is not used after all, or no more, counts no longer.
+    fn give_back(&self, shard: &Shard) {
+        self.bytes.fetch_sub(shard.bytes(), TALLY);
     }
 
     /// An empty shard whose bytes are accounted for, within the limit.
@@ -190,7 +196,7 @@ impl Table {
     pub(crate) fn purge_few(&self, horizon: Horizon) -> usize {
         let mut dropped = 0;
         let few = &self.root.load().few;
-        if few.len() > few.without(horizon).len() {
+        if few.len() > few.without(horizon).len() && room_to_publish(few.bytes() as usize).is_ok() {
             self.publish(|root| {
                 let few = root.few.without(horizon);
                 dropped = root.few.len() - few.len();
@@ -212,6 +218,13 @@ impl Table {
             // A shard that stands in several places is met at the first.
             if index >> shard.depth == 0 {
                 dropped += self.purge_shard(&mut shards, region, index, &shard, horizon);
+            }
+        }
+        // Only then, or a merge would carry what has expired past the loop.
+        for index in 0.. {
+            let mut shards = self.turn(region);
+            let Some(shard) = shards.get(index) else { break };
+            if index >> shard.depth == 0 {
                 self.merge(&mut shards, region, index);
             }
         }
@@ -233,7 +246,9 @@ impl Table {
         // Beyond the limit for the moment, or a full set could not be emptied.
         let Ok(smaller) = self.shard_with_room(remaining, shard.depth, shard.is_wide(), u64::MAX) else { return 0 };
         shard.copy(Some(horizon), region, std::slice::from_ref(&smaller));
-        self.replace(shards, region, index, shard.depth, &[smaller]);
+        if self.replace(shards, region, index, shard.depth, &[smaller]).is_err() {
+            return 0;
+        }
         let dropped = shard.len() - remaining;
         self.count(region, -(dropped as i64));
         dropped
@@ -251,12 +266,24 @@ impl Table {
         for half in [shard, sibling] {
             half.copy(None, region, std::slice::from_ref(&merged));
         }
-        self.replace(shards, region, index, depth, &[merged]);
+        // Without memory they stay as they are, which is as good.
+        let _ = self.replace(shards, region, index, depth, &[merged]);
     }
 
-    /// Publishes shards of which `into` stands wherever the low `depth` bits are those of `index`.
-    fn replace(&self, shards: &mut Arc<[Shard]>, region: u8, index: usize, depth: u8, into: &[Shard]) {
+    /// Publishes shards of which `into` stands wherever the low `depth` bits are those of `index`, or gives `into` back.
+    fn replace(
+        &self,
+        shards: &mut Arc<[Shard]>,
+        region: u8,
+        index: usize,
+        depth: u8,
+        into: &[Shard],
+    ) -> Result<(), Full> {
         let old = Arc::clone(shards);
+        if room_to_publish(2 * size_of_val(&*old)).is_err() {
+            into.iter().for_each(|shard| self.give_back(shard));
+            return Err(Full);
+        }
         let stale = |at: usize| (at ^ index) & ((1 << depth) - 1) == 0;
         let at = |at| if stale(at) { &into[at >> depth & (into.len() - 1)] } else { &old[at & (old.len() - 1)] };
         // As many as the deepest shard needs.
@@ -264,8 +291,10 @@ impl Table {
         let deepest = (0..length).map(|n| at(n).depth).max().unwrap_or(0);
         *shards = (0..1 << deepest).map(|n| at(n).clone()).collect();
         self.publish(|root| root.regions[usize::from(region)] = Arc::clone(shards));
-        let gone: u64 = (0..old.len()).filter(|n| stale(*n) && n >> old[*n].depth == 0).map(|n| old[n].bytes()).sum();
-        self.bytes.fetch_sub(gone, TALLY);
+        // A shard that stands in several places is met at the first.
+        let gone = old.iter().enumerate().filter(|(n, shard)| stale(*n) && n >> shard.depth == 0);
+        gone.for_each(|(_, shard)| self.give_back(shard));
+        Ok(())
     }
 
     fn publish(&self, change: impl FnOnce(&mut Root)) {
@@ -286,7 +315,7 @@ impl Table {
 
     /// What the tables take of the heap. Tables that readers still hold although they were replaced are not counted.
     pub(crate) fn bytes(&self) -> u64 {
-        let fixed = size_of::<Root>() + size_of_val(&*self.writers) + REGIONS * (size_of::<Shard>() + ARC);
+        let fixed = size_of::<Root>() + ARC + size_of_val(&*self.writers) + REGIONS * (size_of::<Shard>() + ARC);
         self.bytes.load(TALLY) + self.root.load().few.bytes() + fixed as u64
     }
 
@@ -300,6 +329,12 @@ impl Table {
         let entries = &self.writers[usize::from(region)].entries;
         entries.store(entries.load(TALLY).wrapping_add_signed(by), TALLY);
     }
+}
+
+/// Whether there is memory for a root, and so much beside it. What allocates them would abort the process; another
+/// thread may still come in between, and an abort is safe as well.
+fn room_to_publish(beside: usize) -> Result<(), Full> {
+    Vec::<u8>::new().try_reserve_exact(size_of::<Root>() + beside + 1_024).map_err(|_| Full)
 }
 
 impl fmt::Debug for Table {

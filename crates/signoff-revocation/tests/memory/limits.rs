@@ -73,8 +73,14 @@ pub(crate) fn a_heap_that_is_used_up_loses_nothing() {
     let alive = (0..inserted).find(|n| !is_dead(&set, *n));
     let intruder = is_dead(&set, inserted);
     let purged = set.purge(granules(1));
+    // Too little even for a root: whatever has to publish one says so.
+    HEAP.set_limit(HEAP.allocated() + 2_000).unwrap();
+    let client = set.insert(Scope::Client("app"), Cutoff::ABSOLUTE, Timestamp::MAX);
+    let purged_to_the_end = set.purge(granules(1));
     HEAP.set_limit(usize::MAX).unwrap();
 
+    assert_eq!((client, purged_to_the_end), (Err(Full), 0));
+    assert_eq!(set.cutoff(Scope::Client("app")), None);
     assert_eq!((refused, again, in_bulk), (Full, Err(Full), Err(Full)));
     assert_eq!((alive, intruder, purged), (None, false, 0));
     assert_eq!(insert(&set, inserted, Timestamp::MAX), Ok(()));
