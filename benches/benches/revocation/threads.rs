@@ -125,11 +125,11 @@ fn busy(length: Length, set: &RevocationSet) {
     let first = set.len() as u64;
     let (done, inserts, expired) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let write = || {
-        // The horizon passes two for one that goes in, but each region waits for its turn, so the set grows at first.
-        for step in (0..).step_by(512).take_while(|_| !done.load(Ordering::Relaxed)) {
-            (step..step + 512).for_each(|number| cut_off(set, first + number));
-            expired.fetch_add(set.purge_part(insertion(2 * step)) as u64, Ordering::Relaxed);
-            inserts.store(step + 512, Ordering::Relaxed);
+        // One expires for one that goes in, but each region waits for its turn, so the set grows a little.
+        for step in (0..).step_by(4_096).take_while(|_| !done.load(Ordering::Relaxed)) {
+            (step..step + 4_096).for_each(|number| cut_off(set, first + number));
+            expired.fetch_add(set.purge_part(insertion(step)) as u64, Ordering::Relaxed);
+            inserts.store(step + 4_096, Ordering::Relaxed);
         }
     };
     let (mut nanos, mut p99, mut p999) = (Vec::new(), Vec::new(), Vec::new());
@@ -138,7 +138,7 @@ fn busy(length: Length, set: &RevocationSet) {
     thread::scope(|scope| {
         scope.spawn(write);
         let start = now();
-        for round in 0..=length.pick(151, 61) {
+        for round in 0..=length.pick(301, 61) {
             one_by_one(5 * BATCH, &mut nanos, &mut draw, &mut look_up);
             // The first one warms up.
             if round > 0 {

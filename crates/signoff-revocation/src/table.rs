@@ -45,8 +45,9 @@ pub(crate) struct Table {
     root: Swap<Root>,
     /// One writer at a time per region. Readers never come here.
     writers: Box<[Writer]>,
-    /// Taken for the moment in which a root is replaced; always after the writer's lock.
-    publishing: Mutex<()>,
+    /// Taken for the moment in which a root is replaced; always after the writer's lock. Within: the roots that were
+    /// replaced and may still be in use.
+    replaced: Mutex<Vec<Arc<Root>>>,
     bytes: Tally,
     limit: u64,
 }
@@ -73,7 +74,7 @@ impl Table {
         Self {
             writers: regions.iter().map(writer).collect(),
             root: Swap::new(Arc::new(Root { regions, few: Few::default() })),
-            publishing: Mutex::new(()),
+            replaced: Mutex::new(Vec::new()),
             bytes: Tally::new(REGIONS as u64 * Shard::empty(0, false).bytes()),
             limit,
         }
@@ -91,7 +92,12 @@ impl Table {
     /// Adds or raises an entry.
     pub(crate) fn insert(&self, print: Print, entry: Entry) -> Result<(), Full> {
         let mut shards = self.turn(print.region);
-        self.insert_in_turn(&mut shards, print, entry, 0).map(drop)
+        let inserted = self.insert_in_turn(&mut shards, print, entry, 0);
+        drop(shards);
+        if inserted != Ok(Growth::None) {
+            self.free_replaced();
+        }
+        inserted.map(drop)
     }
 
     /// Adds or raises the entries of one region, and leaves the vector empty.
@@ -109,6 +115,7 @@ impl Table {
                 // Let others in before the next rebuild, and now and then without one.
                 if growth == Growth::Rebuilt || n % A_WHILE == A_WHILE - 1 {
                     drop(shards);
+                    self.free_replaced();
                     shards = self.turn(region);
                 }
             }
@@ -125,6 +132,7 @@ impl Table {
         room_to_publish(self.root.load().few.bytes() as usize + scope.id().len())?;
         let mut fits = false;
         self.publish(|root| fits = root.few.insert(scope, entry));
+        self.free_replaced();
         Ok(fits)
     }
 
@@ -157,7 +165,7 @@ impl Table {
         let index = print.rest as usize & (shards.len() - 1);
         let shard = shards[index].clone();
         let wanted = shard.len() + expected + 1;
-        let into = if wanted <= LARGEST || shard.depth >= DEEPEST {
+        let into = if wanted <= largest(print.region) || shard.depth >= DEEPEST {
             vec![self.shard_with_room(wanted, shard.depth, shard.is_wide(), self.limit)?]
         } else {
             let counts = shard.count(None);
@@ -202,6 +210,7 @@ impl Table {
                 dropped = root.few.len() - few.len();
                 root.few = few;
             });
+            self.free_replaced();
         }
         dropped
     }
@@ -219,6 +228,8 @@ impl Table {
             if index >> shard.depth == 0 {
                 dropped += self.purge_shard(&mut shards, region, index, &shard, horizon);
             }
+            drop((shards, shard));
+            self.free_replaced();
         }
         // Only then, or a merge would carry what has expired past the loop.
         for index in 0.. {
@@ -228,6 +239,7 @@ impl Table {
                 self.merge(&mut shards, region, index);
             }
         }
+        self.free_replaced();
         dropped
     }
 
@@ -298,13 +310,17 @@ impl Table {
     }
 
     fn publish(&self, change: impl FnOnce(&mut Root)) {
-        let publishing = lock(&self.publishing);
+        let mut replaced = lock(&self.replaced);
         let mut root = Root::clone(&self.root.load());
         change(&mut root);
-        let old = self.root.swap(Arc::new(root));
-        drop(publishing);
-        // Freeing is nobody's business but ours.
-        drop(old);
+        replaced.push(self.root.swap(Arc::new(root)));
+    }
+
+    /// Frees the roots that nobody uses any more. Left to the last who uses one, that would be a reader, who has no time,
+    /// and with a lock held, others would wait for it.
+    fn free_replaced(&self) {
+        let unused: Vec<_> = lock(&self.replaced).extract_if(.., |root| Arc::strong_count(root) == 1).collect();
+        drop(unused);
     }
 
     /// How many entries there are.
@@ -329,6 +345,12 @@ impl Table {
         let entries = &self.writers[usize::from(region)].entries;
         entries.store(entries.load(TALLY).wrapping_add_signed(by), TALLY);
     }
+}
+
+/// When a shard of a region is split: from `LARGEST` down to half of it, so that shards, which fill alike, do not all
+/// split at once. Memory per entry is then the same at every size, and so is the work of an insert.
+const fn largest(region: u8) -> usize {
+    LARGEST - LARGEST / 2 * (region as usize % REGIONS_PER_WIDTH) / REGIONS_PER_WIDTH
 }
 
 /// Whether there is memory for a root, and so much beside it. What allocates them would abort the process; another
