@@ -161,7 +161,9 @@ impl fmt::Display for Series {
 pub fn claim(id: &str, ours: &Series, base: &Series) {
     let (ratio, name) = (ours.over(base), &base.name);
     let (ours, base) = (ours.print(ours.median()), base.print(base.median()));
-    println!("claim {id} ratio={ratio:.3} ours={ours} base={base} base_name={name}");
+    // Small ratios would lose all their digits.
+    let places = if ratio < 0.01 { 5 } else { 3 };
+    println!("claim {id} ratio={ratio:.places$} ours={ours} base={base} base_name={name}");
 }
 
 /// Prints a remark that belongs to the table.

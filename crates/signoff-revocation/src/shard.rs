@@ -54,7 +54,7 @@ impl Shard {
         Self { table: Arc::new([]), lines: 0, depth, wide }
     }
 
-    /// An empty shard with room for `count` entries and a third more, unless memory is short.
+    /// An empty shard with room for `count` entries, unless memory is short.
     pub(crate) fn with_room(count: usize, depth: u8, wide: bool) -> Option<Self> {
         let Some(total) = Self::total_for(count, wide) else { return Some(Self::empty(depth, wide)) };
         // The allocation below would abort the process; this one says no. Another thread may come in between, and an
@@ -70,8 +70,7 @@ impl Shard {
     }
 
     const fn lines_for(count: usize) -> usize {
-        // 1.3 / FULL, so that a shard is between 58 and 75 % full.
-        (13 * count).div_ceil(10 * FULL)
+        count.div_ceil(FULL)
     }
 
     /// All lines, the ledger included.

@@ -165,12 +165,12 @@ impl Table {
         let index = print.rest as usize & (shards.len() - 1);
         let shard = shards[index].clone();
         let wanted = shard.len() + expected + 1;
-        let into = if wanted <= largest(print.region) || shard.depth >= DEEPEST {
-            vec![self.shard_with_room(wanted, shard.depth, shard.is_wide(), self.limit)?]
+        let into = if wanted <= LARGEST || shard.depth >= DEEPEST {
+            vec![self.shard_with_room(with_slack(wanted, print.region), shard.depth, shard.is_wide(), self.limit)?]
         } else {
             let counts = shard.count(None);
             // One more in either, whichever the entry at hand belongs to.
-            let room = |count| count + 1 + expected / 2;
+            let room = |count| with_slack(count + 1 + expected / 2, print.region);
             let low = self.shard_with_room(room(counts[0]), shard.depth + 1, shard.is_wide(), self.limit)?;
             let high = self.shard_with_room(room(counts[1]), shard.depth + 1, shard.is_wide(), self.limit);
             let Ok(high) = high else {
@@ -254,9 +254,10 @@ impl Table {
         if !horizon.passed(shard.earliest()) {
             return 0;
         }
-        let remaining = shard.count(Some(horizon)).iter().sum();
+        let remaining: usize = shard.count(Some(horizon)).iter().sum();
+        let room = with_slack(remaining, region);
         // Beyond the limit for the moment, or a full set could not be emptied.
-        let Ok(smaller) = self.shard_with_room(remaining, shard.depth, shard.is_wide(), u64::MAX) else { return 0 };
+        let Ok(smaller) = self.shard_with_room(room, shard.depth, shard.is_wide(), u64::MAX) else { return 0 };
         shard.copy(Some(horizon), region, std::slice::from_ref(&smaller));
         if self.replace(shards, region, index, shard.depth, &[smaller]).is_err() {
             return 0;
@@ -272,9 +273,8 @@ impl Table {
         let depth = shard.depth - 1;
         let sibling = shards.get(index ^ 1 << depth).filter(|sibling| sibling.depth == shard.depth).cloned();
         let Some(sibling) = sibling.filter(|sibling| shard.len() + sibling.len() < SMALLEST) else { return };
-        let Ok(merged) = self.shard_with_room(shard.len() + sibling.len(), depth, shard.is_wide(), u64::MAX) else {
-            return;
-        };
+        let room = with_slack(shard.len() + sibling.len(), region);
+        let Ok(merged) = self.shard_with_room(room, depth, shard.is_wide(), u64::MAX) else { return };
         for half in [shard, sibling] {
             half.copy(None, region, std::slice::from_ref(&merged));
         }
@@ -347,10 +347,10 @@ impl Table {
     }
 }
 
-/// When a shard of a region is split: from `LARGEST` down to half of it, so that shards, which fill alike, do not all
-/// split at once. Memory per entry is then the same at every size, and so is the work of an insert.
-const fn largest(region: u8) -> usize {
-    LARGEST - LARGEST / 2 * (region as usize % REGIONS_PER_WIDTH) / REGIONS_PER_WIDTH
+/// A fifth to two fifths more than `count`, by region. Shards fill alike, so they would all grow at once; like this,
+/// memory per entry is nearly the same at every size, and so is the work of an insert.
+const fn with_slack(count: usize, region: u8) -> usize {
+    count + count * (REGIONS_PER_WIDTH + region as usize % REGIONS_PER_WIDTH) / (5 * REGIONS_PER_WIDTH)
 }
 
 /// Whether there is memory for a root, and so much beside it. What allocates them would abort the process; another
