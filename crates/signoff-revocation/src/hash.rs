@@ -76,8 +76,7 @@ impl Keys {
         (self.kinds[kind as usize - 1].wrapping_add(low).wrapping_add(high) >> 64) as u64
     }
 
-    // Not inlined, so that the other branch stays small.
-    #[inline(never)]
+    #[inline]
     fn text(&self, scope: Scope<'_>) -> u64 {
         let mut hasher = self.texts[scope.kind() as usize - 1].build_hasher();
         hasher.write(scope.id());
