@@ -21,8 +21,10 @@ pub(crate) struct Few {
 /// The cutoffs of one kind, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
+    /// Invariant: no name is here and among the hashed scopes.
     named: Arc<[Named]>,
-    /// Whether there are, or were, scopes of this kind among the hashed ones.
+    /// Whether there are, or were, scopes of this kind among the hashed ones. Invariant: set before the first of them is
+    /// inserted, and never unset.
     pub(crate) crowded: bool,
 }
 

@@ -42,6 +42,9 @@ impl Entry {
 /// was sent on from says so. A slot holds the rest of the hash and the expiry, so that a shard can be rebuilt without ids.
 #[derive(Clone, Debug)]
 pub(crate) struct Shard {
+    /// Invariant: a tag is stored (Release) after its slot and cutoff, and stays as it is; of a slot only the expiry
+    /// changes, and it rises, as cutoffs do. Invariant: a line that an entry was sent on from has spilled before the
+    /// entry's tag is stored. Invariant: one lane in four is empty, so every search ends.
     table: Arc<[Line]>,
     lines: u32,
     /// How many low bits of the rest are the same for all of its entries.

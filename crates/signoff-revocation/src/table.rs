@@ -21,8 +21,9 @@ const SMALLEST: usize = LARGEST / 4;
 const A_WHILE: usize = 1_024;
 /// The two counts of an `Arc`.
 const ARC: usize = 16;
-/// Splitting ends where hashes do.
-const DEEPEST: u8 = 30;
+/// Shards are split so often at the most, which takes more entries than any machine holds. Whatever hashes do, a region has
+/// a list of shards that can be copied.
+const DEEPEST: u8 = 16;
 
 /// What readers see: one version of everything. Published whole, never changed but for the gains of its shards.
 #[derive(Clone, Debug)]
@@ -42,11 +43,14 @@ impl Root {
 
 /// The tables, and what their writers share.
 pub(crate) struct Table {
+    /// Invariant: leads to every entry whose insert has returned and which no purge has dropped. A root is published
+    /// (Release) after all that it leads to is written.
     root: Swap<Root>,
     /// One writer at a time per region. Readers never come here.
     writers: Box<[Writer]>,
     /// Taken for the moment in which a root is replaced; always after the writer's lock. Within: the roots that were
-    /// replaced and may still be in use.
+    /// replaced and may still be in use. Invariant: a root that readers may hold is here or published, so no reader is
+    /// ever the last to let go of one.
     replaced: Mutex<Vec<Arc<Root>>>,
     bytes: Tally,
     limit: u64,
@@ -55,7 +59,8 @@ pub(crate) struct Table {
 /// On a line of its own, or writers of different regions would slow each other.
 #[repr(align(64))]
 struct Writer {
-    /// The shards of the region, as in the published root.
+    /// Invariant: while nobody holds the lock, these are the shards of the region in the published root; and only who
+    /// holds it writes to them.
     shards: Mutex<Arc<[Shard]>>,
     entries: Tally,
 }
