@@ -183,7 +183,7 @@ impl Replica {
     }
 }
 
-/// Pages with more entries than this are loaded in bulk, which needs a megabyte for the time being.
+/// Pages with more entries than this are loaded in bulk.
 const MANY: usize = 10_000;
 
 const LOADING: u64 = 0;
