@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn jwt_hs256(length: Length, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     let secret = *b"an example secret of 32 bytes...";
     let raw = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-    let key = SigningKey::from_secret(&secret)?;
+    let key = SigningKey::from_secret(Algorithm::Hs256, &secret)?;
     let signoff = runtime.block_on(open(MemoryStore::new(), key, Delivery::Jwt))?;
     let tokens = runtime.block_on(mint(&signoff, TOKENS))?;
     describe(&tokens);

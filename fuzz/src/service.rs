@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use signoff::test_util::ManualClock;
 use signoff::time::Timestamp;
-use signoff::{Cause, KeySet, MemoryStore, Scope, Settings, SigningKey, Signoff};
+use signoff::{Algorithm, Cause, KeySet, MemoryStore, Scope, Settings, SigningKey, Signoff};
 use tokio::runtime::Runtime;
 
 pub(crate) const ISSUER: &str = "https://bank.example";
@@ -54,7 +54,7 @@ pub(crate) fn service() -> &'static Service {
 
 async fn open(secret: &[u8]) -> Signoff {
     let clock = ManualClock::new(Timestamp::from_secs(NOW.cast_signed()).unwrap());
-    let keys = KeySet::new(SigningKey::from_secret(secret).unwrap());
+    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, secret).unwrap());
     let settings = Settings::new(ISSUER, AUDIENCE);
     Signoff::open_with_clock(MemoryStore::new(), keys, settings, Arc::new(clock)).await.unwrap()
 }
@@ -62,7 +62,7 @@ async fn open(secret: &[u8]) -> Signoff {
 /// The header of a token that the service's key signed.
 pub fn header() -> String {
     static KID: OnceLock<String> = OnceLock::new();
-    let kid = KID.get_or_init(|| SigningKey::from_secret(&SECRET).unwrap().kid().to_owned());
+    let kid = KID.get_or_init(|| SigningKey::from_secret(Algorithm::Hs256, &SECRET).unwrap().kid().to_owned());
     format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#)
 }
 

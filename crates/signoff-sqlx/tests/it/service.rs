@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use signoff::{Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Subject};
+use signoff::{Algorithm, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Subject};
 use signoff_sqlx::SqliteStore;
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
@@ -11,7 +11,7 @@ pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 pub(crate) async fn open(path: &Path, delivery: Delivery) -> Result<Signoff, Error> {
     let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
     settings.delivery = delivery;
-    let keys = KeySet::new(SigningKey::from_secret(&[7; 32]).unwrap());
+    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
     Signoff::open(SqliteStore::open(path).await?, keys, settings).await
 }
 

@@ -38,7 +38,7 @@ impl SigningKey {
             Err(error) => return Err(unavailable(error)),
         };
         match algorithm {
-            Algorithm::Hs256 => Self::from_secret(&bytes),
+            Algorithm::Hs256 => Self::from_secret(algorithm, &bytes),
             _ => Self::from_pkcs8(algorithm, &bytes),
         }
     }

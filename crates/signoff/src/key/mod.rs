@@ -81,8 +81,11 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`] when it is shorter.
-    pub fn from_secret(secret: &[u8]) -> Result<Self, Error> {
+    /// [`ErrorKind::Misuse`] when it is shorter, or when the algorithm takes no secret.
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Error> {
+        if algorithm != Algorithm::Hs256 {
+            return Err(Error::new(ErrorKind::Misuse, "only an HMAC algorithm takes a secret"));
+        }
         let (signer, verifier) = RingSigner::from_secret(secret)?;
         let kid = jwk::secret_kid(secret);
         Ok(Self::assemble(Algorithm::Hs256, signer, verifier, kid))

@@ -39,7 +39,7 @@ fn rfc_7515_hs256_vector() {
     let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let signature = decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    let key = SigningKey::from_secret(&decode(key)).unwrap();
+    let key = SigningKey::from_secret(Algorithm::Hs256, &decode(key)).unwrap();
     assert_eq!(key.sign(input).unwrap(), signature);
     assert!(key.verifying_key().verifies(input, &signature));
     assert!(!key.verifying_key().verifies(input, &signature[..16]), "a truncated tag");
@@ -63,15 +63,15 @@ fn bad_keys_are_misuse() {
             assert_eq!(SigningKey::from_pkcs8(algorithm, bad).unwrap_err().kind(), ErrorKind::Misuse);
         }
     }
-    assert_eq!(SigningKey::from_secret(&[7; 31]).unwrap_err().kind(), ErrorKind::Misuse);
-    assert!(SigningKey::from_secret(&[7; 32]).is_ok());
+    assert_eq!(SigningKey::from_secret(Algorithm::Hs256, &[7; 31]).unwrap_err().kind(), ErrorKind::Misuse);
+    assert!(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).is_ok());
 }
 
 #[test]
 fn jwks_publish_public_keys_only() {
     let old = rfc_8037_key();
     let der = crypto::generate_pkcs8(Algorithm::Es256).unwrap();
-    let secret = SigningKey::from_secret(&[7; 32]).unwrap();
+    let secret = SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap();
     let keys = KeySet::new(SigningKey::from_pkcs8(Algorithm::Es256, &der).unwrap())
         .with_retired(old.verifying_key().clone())
         .with_retired(secret.verifying_key().clone());

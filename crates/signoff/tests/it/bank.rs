@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signoff::test_util::ManualClock;
 use signoff::time::Timestamp;
-use signoff::{Delivery, Issued, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Store, Subject};
+use signoff::{Algorithm, Delivery, Issued, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Store, Subject};
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 
@@ -31,7 +31,7 @@ pub(crate) fn secs(secs: u64) -> Duration {
 
 /// The same key in every test, so that a service can be opened again.
 pub(crate) fn key() -> SigningKey {
-    SigningKey::from_secret(&[7; 32]).unwrap()
+    SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap()
 }
 
 pub(crate) fn subject(name: &str) -> Subject {
