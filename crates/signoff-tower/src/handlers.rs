@@ -39,7 +39,7 @@ pub async fn logout_everywhere(site: FromOurPages, auth: Auth, request: Request)
 
 /// `GET /sessions`: the devices on which the person is signed in, up to 100. Ids are handles, not credentials.
 pub async fn sessions(live: Live, auth: Auth) -> Response {
-    let sessions = match auth.signoff().sessions(live.subject(), None).await {
+    let sessions = match auth.signoff().sessions(&live.to_subject(), None).await {
         Ok(sessions) => sessions,
         Err(error) => return Answer::to_denial(&error.into()).into_response(),
     };
@@ -74,7 +74,7 @@ pub async fn end_session(
         || (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, JSON)], r#"{"error":"not_found"}"#).into_response();
     let Ok(id) = id.parse::<SessionId>() else { return not_found() };
     let cause = Cause::logout().from(origin(&request));
-    match patiently(async { Ok(auth.signoff().end_session(live.subject(), &id, cause).await?) }).await {
+    match patiently(async { Ok(auth.signoff().end_session(&live.to_subject(), &id, cause).await?) }).await {
         Ok(None) => not_found(),
         Ok(Some(receipt)) if id == *live.session_id() => destroyed(&receipt, &auth, site.proof.as_ref()),
         Ok(Some(receipt)) => ok(receipt.body()),

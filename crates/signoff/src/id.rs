@@ -6,11 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 
-use crate::{Error, ErrorKind, secret};
+use crate::{Error, ErrorKind, b64, secret};
 
 macro_rules! random_id {
     ($(#[$docs:meta])* $name:ident) => {
@@ -52,20 +50,14 @@ macro_rules! random_id {
 
             /// The canonical text only.
             fn from_str(text: &str) -> Result<Self, Error> {
-                let mut bytes = [0; 16];
-                // Checked first, so that hostile text of any length costs nothing.
-                if text.len() == 22 && URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(16) {
-                    return Ok(Self(bytes));
-                }
-                Err(Error::new(ErrorKind::Misuse, concat!("not a ", stringify!($name))))
+                let id = b64::decode_id(text.as_bytes());
+                id.map(Self).ok_or(Error::new(ErrorKind::Misuse, concat!("not a ", stringify!($name))))
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = [0; 22];
-                let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
-                f.write_str(std::str::from_utf8(&text[..written]).unwrap_or_default())
+                f.write_str(std::str::from_utf8(&b64::encode_id(&self.0)).unwrap_or_default())
             }
         }
 
@@ -106,11 +98,21 @@ macro_rules! text_id {
             ///
             /// [`ErrorKind::Misuse`] when it is empty, too long, or has control characters.
             pub fn new(text: &str) -> Result<Self, Error> {
+                Self::check(text)?;
+                Ok(Self(text.into()))
+            }
+
+            pub(crate) fn check(text: &str) -> Result<(), Error> {
                 if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
                     let what = concat!(stringify!($name), ": 1 to 255 bytes without control characters, please");
                     return Err(Error::new(ErrorKind::Misuse, what));
                 }
-                Ok(Self(text.into()))
+                Ok(())
+            }
+
+            /// A text that was checked before.
+            pub(crate) fn checked(text: &str) -> Self {
+                Self(text.into())
             }
 
             /// The text.

@@ -153,7 +153,7 @@ impl Signoff {
     ///
     /// As [`Signoff::destroy`]; [`Rejection::Ambiguous`] when the credentials belong to several people.
     pub async fn destroy_everywhere(&self, credentials: Vec<Authentic>, cause: Cause) -> Result<Destroyed, Denied> {
-        let mut subjects = credentials.into_iter().map(Authentic::into_claims).map(|claims| claims.subject);
+        let mut subjects = credentials.iter().map(|credential| credential.claims().to_subject());
         let Some(subject) = subjects.next() else {
             return Err(Error::new(ErrorKind::Misuse, "nothing to log out").into());
         };

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::audit::{AuditEvent, AuditKind, Context};
-use crate::claims::REGISTERED;
+use crate::claims::{Draft, is_own};
+use crate::opaque::Kind;
 use crate::time::Timestamp;
 use crate::{
     Actor, ClientId, Delivery, Denied, Error, ErrorKind, Live, Position, Rejection, Scope, Secret, Session, SessionId,
-    Signoff, Subject, TokenId, json, jws, opaque,
+    Signoff, Subject, TokenId, b64, jws, opaque,
 };
 
 /// Somebody has proven who they are: what their session shall be like.
@@ -63,10 +63,11 @@ impl Login {
         let value = serde_json::to_value(claims)
             .map_err(|error| misuse("the application's claims are no JSON").with_source(error))?;
         let text = value.to_string();
-        let members = json::object(text.as_bytes())
-            .ok_or_else(|| misuse("the application's claims are a JSON object, at most eight levels deep"))?;
-        if REGISTERED.iter().any(|name| members.contains_key(*name)) {
-            return Err(misuse("the application's claims use the name of a registered claim"));
+        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        if !members.is_some_and(is_own) {
+            let what =
+                "the application's claims are a JSON object, at most eight levels deep, and use no registered name";
+            return Err(misuse(what));
         }
         if text.len() > 2048 {
             return Err(misuse("the application's claims have at most 2 KiB"));
@@ -107,6 +108,25 @@ pub struct Issued {
     pub expires_in: Duration,
     /// The session.
     pub session: Session,
+}
+
+/// An access token.
+#[derive(Debug)]
+#[must_use = "the token is shown once, here"]
+#[non_exhaustive]
+pub struct Minted {
+    /// The token.
+    pub token: Secret,
+    /// When it ends: the claim `exp`.
+    pub expires_at: Timestamp,
+    /// How long that is from now, for `expires_in` (RFC 6749, section 5.1).
+    pub expires_in: Duration,
+}
+
+impl Minted {
+    fn with_session(self, session: Session) -> Issued {
+        Issued { token: self.token, expires_at: self.expires_at, expires_in: self.expires_in, session }
+    }
 }
 
 impl Signoff {
@@ -152,10 +172,9 @@ impl Signoff {
                 self.check_signing_key()?;
                 None
             }
-            Delivery::Opaque => Some(opaque::generate()?),
+            Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
         };
-        let hash = opaque.as_ref().map(|token| opaque::parse(token.expose())).transpose();
-        let hash = hash.map_err(|_| Error::new(ErrorKind::Internal, "a fresh token does not parse"))?;
+        let (opaque, hash) = opaque.unzip();
         let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
         let page = self.store().create_session(&session, hash.as_ref(), &audit, now).await?;
         session.born = page.through;
@@ -163,11 +182,11 @@ impl Signoff {
         // each other there is one, and it will.
         let _ = self.replica().apply(&page);
         tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
-        let (token, expires_at) = match opaque {
-            Some(token) => (token, session.expires_at),
-            None => self.mint(&session, now)?,
+        let minted = match opaque {
+            Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
+            None => self.mint_at(&session, now)?,
         };
-        Ok(Issued { token, expires_at, expires_in: expires_at.since(now), session })
+        Ok(minted.with_session(session))
     }
 
     /// Mints another JWT for the session of a live one, and notes that the session is used.
@@ -188,13 +207,29 @@ impl Signoff {
         let Some(session) = self.touch_store(live, now).await? else {
             let event = AuditEvent {
                 session: Some(live.session_id().fingerprint()),
-                ..self.audit_event(AuditKind::RefreshRefused, live.subject().clone(), context, now)
+                ..self.audit_event(AuditKind::RefreshRefused, live.to_subject(), context, now)
             };
             self.store().record(&event).await?;
             return Err(Rejection::Revoked.into());
         };
-        let (token, expires_at) = self.mint(&session, now)?;
-        Ok(Issued { token, expires_at, expires_in: expires_at.since(now), session })
+        Ok(self.mint_at(&session, now)?.with_session(session))
+    }
+
+    /// Mints a JWT for a session that is in hand, as [`Signoff::session`] returns it, without asking the store and
+    /// without noting that the session is used. If the session was revoked meanwhile, the token is dead at birth.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`]: the session is past its end, the signing key is revoked, or the claims make a token of
+    ///   more than 8 KiB.
+    /// * [`ErrorKind::Unavailable`]: no clock, or no random numbers.
+    pub fn mint(&self, session: &Session) -> Result<Minted, Error> {
+        let now = self.now()?;
+        if session.is_expired(now) {
+            return Err(Error::new(ErrorKind::Misuse, "the session is past its end"));
+        }
+        self.check_signing_key()?;
+        self.mint_at(session, now)
     }
 
     /// Notes that a session is used: moves its idle end. `false` when the store says that the session is over; only
@@ -210,15 +245,15 @@ impl Signoff {
         let now = self.now()?;
         let interval = (self.policy().settings.idle / 10).min(Duration::from_secs(60));
         let id = live.session_id();
-        if self.touched().get(id).await.is_some_and(|last| now.since(last) < interval) {
+        if self.touched().get(id).is_some_and(|last| now.since(last) < interval) {
             return Ok(true);
         }
         // Noted first, so that of many requests at once one writes.
-        self.touched().insert(*id, now).await;
+        self.touched().insert(*id, now);
         match self.touch_store(live, now).await {
             Ok(Some(_)) => Ok(true),
             failed => {
-                self.touched().invalidate(id).await;
+                self.touched().remove(id);
                 failed.map(|_| false)
             }
         }
@@ -241,37 +276,29 @@ impl Signoff {
         }
     }
 
-    fn mint(&self, session: &Session, now: Timestamp) -> Result<(Secret, Timestamp), Error> {
+    fn mint_at(&self, session: &Session, now: Timestamp) -> Result<Minted, Error> {
         let settings = &self.policy().settings;
-        // A token never outlives its session, so a revocation of the session covers all of them.
+        let mut draft = Draft::of_session(session)?;
+        // A token never outlives its session, so a revocation of the session covers all of them. It ends on a whole
+        // second, rounded down.
         let expires_at = now.saturating_add(settings.access_lifetime).min(session.expires_at);
-        let mut claims = Map::new();
-        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        put("iss", settings.issuer.as_str().into());
-        put("sub", session.subject.as_str().into());
-        put("aud", settings.audience.as_str().into());
-        put("exp", expires_at.as_secs().into());
-        put("iat", now.as_secs().into());
-        put("jti", TokenId::generate()?.to_string().into());
-        put("sid", session.id.to_string().into());
-        put("pos", session.born.get().into());
-        put("client_id", session.client_id.as_str().into());
-        if let Some(scope) = &session.scope {
-            put("scope", scope.as_str().into());
-        }
-        if let Some(own) = session.claims.as_ref().and_then(|text| json::object(text.as_bytes())) {
-            claims.extend(own);
-        }
+        let expires_at = Timestamp::from_secs(expires_at.as_secs()).unwrap_or(expires_at);
+        draft.fixed.expires_at = expires_at;
+        draft.fixed.issued_at = now;
+        let payload = self.policy().layout.write(&draft, &TokenId::generate()?);
         let key = self.keys().signing();
-        let payload = Value::Object(claims).to_string();
-        let input = jws::signing_input(key.algorithm(), key.kid(), payload.as_bytes());
-        let signature = key.sign(&input)?;
-        let token = jws::attach(input, &signature);
+        let header = key.verifying_key().header();
+        let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 128);
+        token.push_str(header);
+        token.push('.');
+        b64::encode(payload.as_bytes(), &mut token);
+        let signature = key.sign(token.as_bytes())?;
+        token.push('.');
+        b64::encode(signature.as_ref(), &mut token);
         if token.len() > jws::MAX_TOKEN {
             return Err(Error::new(ErrorKind::Misuse, "the claims make a token of more than 8 KiB"));
         }
-        let expires_at = Timestamp::from_secs(expires_at.as_secs()).unwrap_or(expires_at);
-        Ok((Secret::new(token), expires_at))
+        Ok(Minted { token: Secret::new(token), expires_at, expires_in: expires_at.since(now) })
     }
 
     fn audit_of(&self, kind: AuditKind, session: &Session, context: Context, now: Timestamp) -> AuditEvent {

@@ -1,134 +1,147 @@
 //! Opaque tokens: a kind, 256 random bits, a checksum. They mean nothing; the store knows what they open.
 
+mod hash;
+
 use std::fmt;
 
-use ring::digest;
 use zeroize::Zeroizing;
 
 use crate::{Error, Rejection, Secret, secret};
 
+pub use hash::{Pepper, Peppers, TokenHash};
+
+/// What an opaque token is for. A token of one kind is refused where another is expected, before anybody asks the store,
+/// and its hash is another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `soa_`: opens what an access token opens.
+    Access,
+    /// `sor_`: is exchanged for new tokens (RFC 6749, section 1.5).
+    Refresh,
+    /// `sos_`: names a session to a browser, in a cookie.
+    Session,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Session];
+
+    /// What its tokens begin with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Access => "soa_",
+            Self::Refresh => "sor_",
+            Self::Session => "sos_",
+        }
+    }
+
+    /// The kind that a text claims to be; [`Opaque::parse`] finds out whether it is one.
+    pub(crate) fn claimed(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| token.starts_with(kind.prefix()))
+    }
+}
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX: &str = "soa_";
+const PREFIX: usize = 4;
 const RANDOM: usize = 43;
 const CHECKSUM: usize = 6;
 /// The length of an opaque token in bytes.
-pub(crate) const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
+const LENGTH: usize = PREFIX + RANDOM + CHECKSUM;
 
-/// What the store keeps of an opaque token: SHA-256 under a domain of its own.
-///
-/// A token has 256 random bits, so a plain hash is enough to make a stolen database useless; a slow one would only slow
-/// us down.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenHash([u8; 32]);
+/// A token whose shape and checksum are right. It proves nothing, and only its hash may be kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Opaque<'a> {
+    kind: Kind,
+    /// Prefix and random digits.
+    body: &'a [u8],
+}
 
-impl TokenHash {
-    /// A hash that was stored.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+impl<'a> Opaque<'a> {
+    /// Junk, and every kind but this one, is refused before anybody asks the store.
+    ///
+    /// The checksum is for scanners of leaked secrets and for cheap refusal; it protects nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::WrongType`] for a token of another kind, else [`Rejection::Malformed`].
+    pub fn parse(kind: Kind, token: &'a str) -> Result<Self, Rejection> {
+        let claimed = Kind::claimed(token).ok_or(Rejection::Malformed)?;
+        if token.len() != LENGTH || !token.bytes().skip(PREFIX).all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(Rejection::Malformed);
+        }
+        let (body, sum) = token.as_bytes().split_at(PREFIX + RANDOM);
+        if checksum(&body[PREFIX..]) != sum {
+            return Err(Rejection::Malformed);
+        }
+        if claimed != kind {
+            return Err(Rejection::WrongType);
+        }
+        Ok(Self { kind, body })
     }
 
-    /// The bytes, for stores.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+    /// What its kind is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What a store may have it under: the hash with the current pepper first, then those with older ones.
+    pub fn hashes(self, peppers: &Peppers) -> impl Iterator<Item = TokenHash> {
+        peppers.hashes(self.body)
     }
 }
 
-impl fmt::Debug for TokenHash {
-    // Whoever can write to the database could use a hash from a log.
+impl fmt::Debug for Opaque<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash(redacted)")
+        write!(f, "Opaque({:?}, redacted)", self.kind)
     }
 }
 
-/// A new token: `soa_`, 43 base62 digits (256 random bits), 6 base62 digits of CRC32.
-pub(crate) fn generate() -> Result<Secret, Error> {
-    let mut token = Zeroizing::new(String::with_capacity(LENGTH));
-    token.push_str(PREFIX);
-    while token.len() < PREFIX.len() + RANDOM {
-        let bytes = Zeroizing::new(secret::random::<64>()?);
-        // 248 is the largest multiple of 62 that a byte holds; what lies above would make some digits likelier.
-        let missing = PREFIX.len() + RANDOM - token.len();
-        let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| DIGITS[usize::from(byte % 62)]);
-        token.extend(digits.take(missing).map(char::from));
-    }
-    let checksum = checksum(&token.as_bytes()[PREFIX.len()..]);
-    token.extend(checksum.map(char::from));
-    Ok(Secret::new(token.as_str()))
-}
-
-/// Whether a text claims to be an opaque token; [`parse`] finds out whether it is one.
-pub(crate) fn looks_opaque(token: &str) -> bool {
-    token.starts_with(PREFIX)
-}
-
-/// The hash of a token whose shape and checksum are right. Junk is refused before anybody asks the store.
+/// A new token, and the hash that a store keeps of it.
 ///
-/// The checksum is for scanners of leaked secrets and for cheap refusal; it protects nothing.
-pub(crate) fn parse(token: &str) -> Result<TokenHash, Rejection> {
-    let body = token.strip_prefix(PREFIX).ok_or(Rejection::Malformed)?.as_bytes();
-    if body.len() != RANDOM + CHECKSUM || !body.iter().all(u8::is_ascii_alphanumeric) {
-        return Err(Rejection::Malformed);
+/// # Errors
+///
+/// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random numbers.
+///
+/// ```
+/// use signoff::opaque::{Kind, Opaque, Peppers, generate};
+///
+/// let (token, hash) = generate(Kind::Refresh, &Peppers::none())?;
+/// assert_eq!(token.expose().len(), 53); // sor_ + 43 digits + 6 digits
+/// let presented = Opaque::parse(Kind::Refresh, token.expose())?;
+/// assert_eq!(presented.hashes(&Peppers::none()).next(), Some(hash));
+/// assert!(Opaque::parse(Kind::Access, token.expose()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Error> {
+    let mut token = Zeroizing::new([0; LENGTH]);
+    token[..PREFIX].copy_from_slice(kind.prefix().as_bytes());
+    let mut filled = PREFIX;
+    while filled < PREFIX + RANDOM {
+        let bytes = Zeroizing::new(secret::random::<48>()?);
+        // 248 is the largest multiple of 62 that a byte holds; what lies above would make some digits likelier.
+        let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| DIGITS[usize::from(byte % 62)]);
+        for digit in digits.take(PREFIX + RANDOM - filled) {
+            token[filled] = digit;
+            filled += 1;
+        }
     }
-    let (random, claimed) = body.split_at(RANDOM);
-    if checksum(random) != claimed {
-        return Err(Rejection::Malformed);
-    }
-    Ok(hash(token))
-}
-
-fn hash(token: &str) -> TokenHash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"signoff access token ");
-    context.update(token.as_bytes());
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    TokenHash(bytes)
+    let sum = checksum(&token[PREFIX..filled]);
+    token[filled..].copy_from_slice(&sum);
+    let hash = peppers.hash(&token[..filled]);
+    Ok((Secret::new(std::str::from_utf8(&*token).unwrap_or_default()), hash))
 }
 
 /// CRC32 in base62, most significant digit first, padded with zeros.
 fn checksum(random: &[u8]) -> [u8; CHECKSUM] {
-    let mut crc = crc32fast::hash(random) as usize;
+    let mut crc = crc32fast::hash(random);
     let mut digits = [b'0'; CHECKSUM];
     for digit in digits.iter_mut().rev() {
-        *digit = DIGITS[crc % 62];
+        *digit = DIGITS[(crc % 62) as usize];
         crc /= 62;
     }
     digits
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_the_one_that_scanners_know() {
-        assert_eq!(&checksum(b"zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ"), b"0mLq17");
-    }
-
-    #[test]
-    fn tokens_have_one_spelling() {
-        let token = generate().unwrap();
-        let text = token.expose();
-        assert_eq!(text.len(), 53);
-        assert!(parse(text).is_ok());
-        assert_ne!(text, generate().unwrap().expose());
-        for n in 0..text.len() {
-            let mut changed = text.to_owned().into_bytes();
-            changed[n] = if changed[n] == b'x' { b'y' } else { b'x' };
-            assert!(parse(std::str::from_utf8(&changed).unwrap()).is_err(), "character {n}");
-        }
-        for bad in [
-            "",
-            "soa_",
-            &text[..52],
-            &format!("{text}0"),
-            &format!(" {text}"),
-            &format!("{text}\n"),
-            &text.to_lowercase(),
-            &text.replace("soa_", "sor_"),
-            &format!("soa_{}", "é".repeat(24)),
-        ] {
-            assert!(parse(bad).is_err(), "{bad:?}");
-        }
-    }
-}
+mod tests;

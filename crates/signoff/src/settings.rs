@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::claims::Layout;
+use crate::opaque::Peppers;
 use crate::store::Terms;
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind};
@@ -66,8 +68,16 @@ pub struct Settings {
     pub absolute: Duration,
     /// How far past its end a token is accepted. Defaults to zero, because one machine has one clock.
     pub leeway: Leeway,
-    /// How many opaque sessions are kept in memory. Defaults to 100,000, which takes about 100 MB.
-    pub session_cache: u64,
+    /// How many opaque sessions are kept in memory, roughly. Defaults to 100,000, which takes about 50 MB.
+    pub session_cache: usize,
+    /// How many bytes of memory tokens may take whose signature was verified, so that it need not be verified again: about
+    /// 900 for each token of ordinary size. Too few cost time; zero is allowed. HMAC is cheaper than remembering, so
+    /// it never is. Defaults to 32 MB, some 35,000 tokens.
+    pub signature_memory: usize,
+    /// Secrets that the hashes of opaque tokens are keyed with, so that a stolen or writable database alone neither
+    /// confirms nor plants a token. Defaults to none, because a token has 256 random bits and its plain hash opens
+    /// nothing.
+    pub peppers: Peppers,
     /// How many bytes of memory live revocations may take: at most 18 for each session that was logged out before its
     /// last token expired, 32 for each person, and 100,000 for the rest. Beyond, **nothing is accepted** and no logout
     /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
@@ -94,6 +104,8 @@ impl Settings {
             absolute: Duration::from_secs(8 * 60 * 60),
             leeway: Leeway::default(),
             session_cache: 100_000,
+            signature_memory: 32 << 20,
+            peppers: Peppers::none(),
             revocation_bytes: usize::MAX,
             commit_timeout: Duration::from_secs(5),
             commit_batch: 256,
@@ -121,7 +133,8 @@ impl Settings {
         }
         let client_id = ClientId::new(&self.client_id)?;
         let terms = Terms { longest_session: self.absolute, leeway: self.leeway.get() };
-        Ok(Policy { client_id, terms, settings: self })
+        let layout = Layout::new(&self.issuer, &self.audience);
+        Ok(Policy { client_id, terms, layout, settings: self })
     }
 }
 
@@ -131,6 +144,7 @@ pub(crate) struct Policy {
     pub(crate) settings: Settings,
     pub(crate) client_id: ClientId,
     pub(crate) terms: Terms,
+    pub(crate) layout: Layout,
 }
 
 /// How far two machines' clocks may differ: revocations are kept this much longer.

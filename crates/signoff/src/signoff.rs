@@ -4,17 +4,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use jsonwebtoken::jwk::JwkSet;
-use moka::future::Cache;
+use quick_cache::sync::Cache;
 use signoff_revocation::{PurgeHorizon, Replica};
 
 use crate::audit::AuditEvent;
+use crate::claims::Facts;
 use crate::commit::{Committer, Worker, catch_up, unreadable_clock};
 use crate::settings::Policy;
+use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::{
-    Cause, Error, ErrorKind, KeySet, Live, Position, Scope, Session, SessionId, Settings, Store, Subject, TokenHash,
-};
+use crate::{Cause, Error, ErrorKind, KeySet, Live, Position, Scope, SessionId, Settings, Store, Subject, TokenHash};
 
 /// Mints, verifies and logs out, on one store. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -29,9 +29,10 @@ struct Inner {
     committer: Committer,
     /// Opaque tokens that were presented lately. Not an authority: every hit is held against the replica. An entry too
     /// many is harmless, one too few costs a query.
-    cache: Cache<TokenHash, Arc<Session>>,
+    cache: Cache<TokenHash, Arc<Facts>>,
     /// When sessions were last noted as used. Losing an entry costs a write.
     touched: Cache<SessionId, Timestamp>,
+    signatures: Signatures,
     horizon: Mutex<PurgeHorizon>,
 }
 
@@ -91,6 +92,7 @@ impl Signoff {
             committer: Committer::start(worker, seated),
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
+            signatures: Signatures::new(policy.settings.signature_memory),
             horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
             store,
             keys,
@@ -142,7 +144,7 @@ impl Signoff {
     /// [`ErrorKind::Unavailable`]: the store did not confirm. Retry.
     pub async fn log_out_others(&self, live: &Live, cause: Cause) -> Result<Ended, Error> {
         let target = Target::Subject {
-            subject: live.subject().clone(),
+            subject: live.to_subject(),
             except: Some(*live.session_id()),
             revoke_until: self.retain_wide(self.now()?),
         };
@@ -282,7 +284,11 @@ impl Signoff {
         &self.0.touched
     }
 
-    pub(crate) fn cache(&self) -> &Cache<TokenHash, Arc<Session>> {
+    pub(crate) fn signatures(&self) -> &Signatures {
+        &self.0.signatures
+    }
+
+    pub(crate) fn cache(&self) -> &Cache<TokenHash, Arc<Facts>> {
         &self.0.cache
     }
 }

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::jws::Compact;
-use crate::{Claims, Rejection, TokenHash, opaque};
+use crate::jws::{ACCESS_TOKEN, Compact};
+use crate::opaque::{Kind, Opaque};
+use crate::{Claims, Rejection};
 
 /// A text that has the shape of a token of ours. It proves nothing.
 pub struct Unverified<'a>(pub(crate) Shape<'a>);
 
 pub(crate) enum Shape<'a> {
     Jwt(Compact<'a>),
-    Opaque(TokenHash),
+    Opaque(Opaque<'a>),
 }
 
 impl<'a> Unverified<'a> {
@@ -21,10 +22,21 @@ impl<'a> Unverified<'a> {
     ///
     /// The [`Rejection`] that the text deserves. No bytes make it panic, or allocate more than a few kilobytes.
     pub fn parse(token: &'a str) -> Result<Self, Rejection> {
-        if opaque::looks_opaque(token) {
-            opaque::parse(token).map(Shape::Opaque).map(Self)
+        let shape = Shape::of(token)?;
+        if let Shape::Jwt(compact) = &shape {
+            compact.header(&[ACCESS_TOKEN])?;
+        }
+        Ok(Self(shape))
+    }
+}
+
+impl<'a> Shape<'a> {
+    /// Checks everything but the header of a JWT, which need not be read when its bytes are known.
+    pub(crate) fn of(token: &'a str) -> Result<Self, Rejection> {
+        if Kind::claimed(token).is_some() {
+            Opaque::parse(Kind::Access, token).map(Shape::Opaque)
         } else {
-            Compact::parse(token).map(Shape::Jwt).map(Self)
+            Compact::split(token).map(Shape::Jwt)
         }
     }
 }

@@ -1,19 +1,26 @@
 //! Verifying: signature, claims, times, revocation. The synchronous path does no I/O and needs no runtime.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use signoff_revocation::{Scope, Verdict};
 
+use crate::b64::Buffer;
+use crate::claims::{Draft, Facts};
 use crate::jws::Compact;
+use crate::opaque::Opaque;
 use crate::store::SessionKey;
 use crate::time::Timestamp;
 use crate::token::Shape;
-use crate::{Authentic, Claims, Denied, Error, Live, Rejection, Session, Signoff, TokenHash, Unverified};
+use crate::{Authentic, Claims, Denied, Error, Live, Rejection, Signoff, TokenHash, Unverified};
 
 impl Signoff {
     /// Whether a token is good now: authentic, in time, not revoked. Synchronous, without I/O.
+    ///
+    /// It allocates nothing when the token is accepted and of ordinary size (subject, client and scope of at most 512 bytes
+    /// together), but for the first presentation of a token with an asymmetric signature, which is remembered: see
+    /// [`Settings::signature_memory`](crate::Settings::signature_memory).
     ///
     /// An opaque token is answered from memory; if it is not there, the answer is [`Rejection::Unloaded`], and
     /// [`Signoff::authenticate`] would load it.
@@ -24,14 +31,9 @@ impl Signoff {
     /// [`Rejection::Stale`]: refused.
     pub fn verify(&self, token: &str) -> Result<Live, Rejection> {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
-        match Unverified::parse(token)?.0 {
-            Shape::Jwt(compact) => self.enliven(self.recognise_jwt(&compact)?, now),
-            Shape::Opaque(hash) => {
-                let cached = self.cached(&hash).filter(|session| !session.is_expired(now));
-                let session = cached.ok_or(Rejection::Unloaded)?;
-                let claims = Claims::from_session(&session).map_err(|_| Rejection::Stale)?;
-                self.enliven(Authentic::assertion(claims), now)
-            }
+        match Shape::of(token)? {
+            Shape::Jwt(compact) => self.enliven(self.recognise_jwt(token, &compact)?, now),
+            Shape::Opaque(opaque) => self.verify_opaque(opaque, now),
         }
     }
 
@@ -46,89 +48,108 @@ impl Signoff {
             Err(Rejection::Unloaded) => {}
             decided => return Ok(decided?),
         }
-        let Shape::Opaque(hash) = Unverified::parse(token)?.0 else { return Err(Rejection::Malformed.into()) };
-        let session = self.load_cached(hash).await?.ok_or(Rejection::UnknownToken)?;
-        let now = self.clock().wall().ok_or(Rejection::Stale)?;
-        if session.is_expired(now) {
-            return Err(Rejection::Expired.into());
+        let Shape::Opaque(opaque) = Shape::of(token)? else { return Err(Rejection::Malformed.into()) };
+        for hash in opaque.hashes(&self.policy().settings.peppers) {
+            if let Some(facts) = self.load_cached(hash).await? {
+                let now = self.clock().wall().ok_or(Rejection::Stale)?;
+                if facts.is_expired(now) {
+                    return Err(Rejection::Expired.into());
+                }
+                // A logout may have passed while the session was being loaded: like every hit, it is held against the
+                // replica.
+                return Ok(self.enliven(Authentic::assertion(Claims::shared(facts)), now)?);
+            }
         }
-        // A logout may have passed while the session was being loaded: like every hit, it is held against the replica.
-        Ok(self.enliven(Authentic::assertion(Claims::from_session(&session)?), now)?)
+        Err(Rejection::UnknownToken.into())
     }
 
     pub(crate) async fn recognise_dead_or_alive(&self, token: Unverified<'_>) -> Result<Authentic, Denied> {
         match token.0 {
-            Shape::Jwt(compact) => Ok(self.recognise_jwt(&compact)?),
-            Shape::Opaque(hash) => {
-                let session = self.store().find_by_token(&hash).await?.ok_or(Rejection::UnknownToken)?;
-                Ok(Authentic::assertion(Claims::from_session(&session)?))
+            Shape::Jwt(compact) => Ok(self.recognise_jwt(compact.token(), &compact)?),
+            Shape::Opaque(opaque) => {
+                for hash in opaque.hashes(&self.policy().settings.peppers) {
+                    if let Some(session) = self.store().find_by_token(&hash).await? {
+                        return Ok(Authentic::assertion(Claims::new(&Draft::of_session(&session)?, None)?));
+                    }
+                }
+                Err(Rejection::UnknownToken.into())
             }
         }
     }
 
-    fn recognise_jwt(&self, compact: &Compact<'_>) -> Result<Authentic, Rejection> {
-        let key = self.keys().find(&compact.kid).ok_or(Rejection::UnknownKey)?;
-        // The key decides the algorithm, not the token (RFC 8725, section 3.1).
-        if key.algorithm() != compact.algorithm {
-            return Err(Rejection::WrongAlgorithm);
+    fn recognise_jwt(&self, token: &str, compact: &Compact<'_>) -> Result<Authentic, Rejection> {
+        let keys = self.keys();
+        if let Some(facts) = self.signatures().find(token, keys) {
+            return Ok(Authentic::assertion(Claims::shared(facts)));
         }
-        if !key.verifies(compact.signed, &compact.signature()?) {
-            return Err(Rejection::BadSignature);
+        let key = compact.key(keys)?;
+        let mut buffer = Buffer::new();
+        let draft = Draft::of_jwt(compact.verify(key, &mut buffer)?, self.policy())?;
+        if self.signatures().wants(key)
+            && let Some(facts) = draft.share(Some(key.clone()), token)
+        {
+            self.signatures().remember(Arc::clone(&facts));
+            return Ok(Authentic::assertion(Claims::shared(facts)));
         }
-        let claims = Claims::from_jwt(&compact.payload()?, key.kid(), self.policy())?;
-        Ok(Authentic::assertion(claims))
+        Ok(Authentic::assertion(Claims::new(&draft, Some(key.clone()))?))
+    }
+
+    fn verify_opaque(&self, opaque: Opaque<'_>, now: Timestamp) -> Result<Live, Rejection> {
+        let mut cached = opaque.hashes(&self.policy().settings.peppers).filter_map(|hash| self.cache().get(&hash));
+        let facts = cached.next().filter(|facts| !facts.is_expired(now)).ok_or(Rejection::Unloaded)?;
+        self.enliven(Authentic::assertion(Claims::shared(facts)), now)
     }
 
     /// Holds an authentic token against the clock and the replica.
     fn enliven(&self, authentic: Authentic, now: Timestamp) -> Result<Live, Rejection> {
-        let claims = authentic.into_claims();
+        let facts = authentic.claims().facts();
         let leeway = self.policy().settings.leeway.get();
         // "On or after" the expiration the token must not be accepted (RFC 7519, section 4.1.4).
-        if now >= claims.expires_at.saturating_add(leeway) {
+        if now >= facts.fixed.expires_at.saturating_add(leeway) {
             return Err(Rejection::Expired);
         }
-        if claims.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
+        if facts.fixed.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
             return Err(Rejection::NotYetValid);
         }
-        Rejection::from_verdict(self.replica().verdict(&claims.scopes(), claims.position))?;
-        Ok(Live::assertion(claims))
+        Rejection::from_verdict(self.replica().verdict(&facts.scopes(), facts.fixed.position))?;
+        Ok(Live::assertion(authentic.into_claims()))
     }
 
     pub(crate) fn is_session_revoked(&self, claims: &Claims) -> bool {
         let session = [Scope::Session(claims.session_id().as_bytes())];
-        matches!(self.replica().verdict(&session, claims.position), Verdict::Dead(_))
-    }
-
-    /// What the session cache has, now. The future of its lookup is ready at once, but for the moments when the cache
-    /// tidies up; then this is a miss, which costs a query and nothing else.
-    fn cached(&self, hash: &TokenHash) -> Option<Arc<Session>> {
-        let lookup = pin!(self.cache().get(hash));
-        match lookup.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(found) => found,
-            Poll::Pending => None,
-        }
+        matches!(self.replica().verdict(&session, claims.position()), Verdict::Dead(_))
     }
 
     /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered.
-    async fn load_cached(&self, hash: TokenHash) -> Result<Option<Arc<Session>>, Error> {
+    async fn load_cached(&self, hash: TokenHash) -> Result<Option<Arc<Facts>>, Error> {
         // What is there is past its idle end, or `verify` would have used it: it was touched since, or it is over.
         let now = self.now()?;
-        if self.cached(&hash).is_some_and(|session| session.is_expired(now)) {
-            self.cache().invalidate(&hash).await;
+        if self.cache().get(&hash).is_some_and(|facts| facts.is_expired(now)) {
+            self.cache().remove(&hash);
         }
-        let load = async {
-            match self.store().load_session(SessionKey::Token(&hash), now).await {
-                Ok(Some(session)) => Ok(Arc::new(Session { data: Vec::new(), ..session })),
-                Ok(None) => Err(None),
-                Err(error) => Err(Some(error)),
-            }
+        let mut joined = pin!(self.cache().get_value_or_guard_async(&hash));
+        let mut waited = false;
+        let entry = poll_fn(|context| {
+            let polled = joined.as_mut().poll(context);
+            waited |= polled.is_pending();
+            polled
+        });
+        let guard = match entry.await {
+            Ok(facts) => return Ok(Some(facts)),
+            Err(guard) => guard,
         };
-        match self.cache().try_get_with(hash, load).await {
-            Ok(session) => Ok(Some(session)),
-            Err(reason) => match &*reason {
-                None => Ok(None),
-                Some(error) => Err(error.clone()),
-            },
+        // Whoever waited and still has to load saw the first query fail. They ask all at once, not one after the other,
+        // so a store that hangs costs each of them no more than its own query.
+        let guard = if waited { None } else { Some(guard) };
+        let Some(session) = self.store().load_session(SessionKey::Token(&hash), now).await? else { return Ok(None) };
+        let too_long =
+            || Error::new(crate::ErrorKind::Data, "the texts of a session are longer than any that we store");
+        let facts = Draft::of_session(&session)?.share(None, "").ok_or_else(too_long)?;
+        match guard {
+            // Fails when somebody was faster, whose entry is as good.
+            Some(guard) => drop(guard.insert(Arc::clone(&facts))),
+            None => self.cache().insert(hash, Arc::clone(&facts)),
         }
+        Ok(Some(facts))
     }
 }

@@ -164,7 +164,7 @@ fn device(agent: &str) -> String {
 }
 
 async fn accounts(State(bank): Shared, live: Live) -> Response {
-    Json(bank.accounts.view(live.subject().as_str())).into_response()
+    Json(bank.accounts.view(live.subject())).into_response()
 }
 
 #[derive(Deserialize)]
@@ -174,7 +174,7 @@ struct Transfer {
 }
 
 async fn transfer(State(bank): Shared, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
-    match bank.accounts.transfer(live.subject().as_str(), &order.to, order.amount_cents) {
+    match bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {
         Ok(done) => Json(done).into_response(),
         Err(refusal) => no(StatusCode::UNPROCESSABLE_ENTITY, refusal.word()),
     }
@@ -182,7 +182,7 @@ async fn transfer(State(bank): Shared, _: FromOurPages, live: Live, Json(order):
 
 /// Somebody got hold of the token of this very request: from a log file, an extension, a script.
 async fn capture(State(bank): Shared, _: FromOurPages, live: Live, auth: Auth) -> Response {
-    let Some(owner) = person(live.subject().as_str()) else { return no(StatusCode::NOT_FOUND, "unknown") };
+    let Some(owner) = person(live.subject()) else { return no(StatusCode::NOT_FOUND, "unknown") };
     let token = auth.credentials().all().join("");
     let preview: String = token.chars().take(12).collect();
     match bank.notebook.capture(&token) {

@@ -92,7 +92,13 @@ impl SigningKey {
     }
 
     fn assemble(algorithm: Algorithm, signer: RingSigner, verifier: RingVerifier, kid: String) -> Self {
-        let verifying = VerifyingKey { algorithm, kid: kid.into(), verifier: Arc::new(verifier) };
+        let mut header = String::new();
+        crate::b64::encode(
+            format!(r#"{{"alg":"{}","typ":"at+jwt","kid":"{kid}"}}"#, algorithm.name()).as_bytes(),
+            &mut header,
+        );
+        let verifying =
+            VerifyingKey { algorithm, header: header.into(), kid: kid.into(), verifier: Arc::new(verifier) };
         Self { algorithm, signer: Arc::new(signer), verifying }
     }
 
@@ -111,8 +117,8 @@ impl SigningKey {
         &self.verifying
     }
 
-    pub(crate) fn sign(&self, message: &str) -> Result<Vec<u8>, Error> {
-        let signature = self.signer.try_sign(message.as_bytes());
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let signature = self.signer.try_sign(message);
         signature.map_err(|error| Error::new(ErrorKind::Internal, "signing failed").with_source(error))
     }
 }
@@ -128,6 +134,7 @@ impl fmt::Debug for SigningKey {
 pub struct VerifyingKey {
     algorithm: Algorithm,
     kid: Arc<str>,
+    header: Arc<str>,
     verifier: Arc<RingVerifier>,
 }
 
@@ -148,8 +155,15 @@ impl VerifyingKey {
     }
 
     /// Says only yes or no: there is nothing more specific to tell.
-    pub(crate) fn verifies(&self, message: &str, signature: &[u8]) -> bool {
-        self.verifier.verifies(message.as_bytes(), signature)
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verifies(message, signature)
+    }
+
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.algorithm == Algorithm::Hs256
     }
 }
 
@@ -188,6 +202,13 @@ impl KeySet {
 
     pub(crate) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
         self.verifying.get(kid)
+    }
+
+    pub(crate) fn find_by_header(&self, header: &str) -> Option<&VerifyingKey> {
+        self.verifying.values().find(|key| &*key.header == header)
+    }
+    pub(crate) fn holds(&self, key: &VerifyingKey) -> bool {
+        self.verifying.values().any(|other| Arc::ptr_eq(&other.verifier, &key.verifier))
     }
 
     /// The public keys as a JWK set (RFC 7517). Secrets are left out.

@@ -22,9 +22,9 @@ fn rfc_8037_vectors() {
     assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     let input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-    assert_eq!(key.sign(input).unwrap(), decode(signature));
-    assert!(key.verifying_key().verifies(input, &decode(signature)));
-    assert!(!key.verifying_key().verifies(&input[1..], &decode(signature)));
+    assert_eq!(key.sign(input.as_bytes()).unwrap(), decode(signature));
+    assert!(key.verifying_key().verifies(input.as_bytes(), &decode(signature)));
+    assert!(!key.verifying_key().verifies(input[1..].as_bytes(), &decode(signature)));
 
     // The same behind jsonwebtoken's traits.
     let verifier = key.verifying_key().jwt_verifier();
@@ -40,19 +40,19 @@ fn rfc_7515_hs256_vector() {
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let signature = decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     let key = SigningKey::from_secret(Algorithm::Hs256, &decode(key)).unwrap();
-    assert_eq!(key.sign(input).unwrap(), signature);
-    assert!(key.verifying_key().verifies(input, &signature));
-    assert!(!key.verifying_key().verifies(input, &signature[..16]), "a truncated tag");
+    assert_eq!(key.sign(input.as_bytes()).unwrap(), signature);
+    assert!(key.verifying_key().verifies(input.as_bytes(), &signature));
+    assert!(!key.verifying_key().verifies(input.as_bytes(), &signature[..16]), "a truncated tag");
 }
 
 #[test]
 fn es256_signs_and_verifies() {
     let der = crypto::generate_pkcs8(Algorithm::Es256).unwrap();
     let key = SigningKey::from_pkcs8(Algorithm::Es256, &der).unwrap();
-    let signature = key.sign("a.b").unwrap();
+    let signature = key.sign(b"a.b").unwrap();
     assert_eq!(signature.len(), 64, "r and s side by side, not DER (RFC 7518, section 3.4)");
-    assert!(key.verifying_key().verifies("a.b", &signature));
-    assert!(!key.verifying_key().verifies("a.c", &signature));
+    assert!(key.verifying_key().verifies(b"a.b", &signature));
+    assert!(!key.verifying_key().verifies(b"a.c", &signature));
     assert!(SigningKey::from_pkcs8(Algorithm::EdDsa, &der).is_err());
 }
 

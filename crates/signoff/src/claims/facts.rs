@@ -1,0 +1,189 @@
+//! How claims are kept: numbers, and all texts side by side in one place. It checks nothing.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::key::VerifyingKey;
+use crate::time::Timestamp;
+use crate::{Position, SessionId, TokenId};
+
+/// The texts of a token that was presented for the first time are kept where they are, without allocation, when they
+/// are no longer than this: any subject and any client, with room for a scope if those are of ordinary length.
+pub(crate) const INLINE: usize = 512;
+
+/// What was read, before it is known how it will be kept.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) fixed: Fixed,
+    pub(crate) subject: Cow<'a, str>,
+    pub(crate) client_id: Cow<'a, str>,
+    pub(crate) scope: Option<Cow<'a, str>>,
+    /// The members of the application's own claims as JSON, without the braces around them.
+    pub(crate) application: Cow<'a, str>,
+}
+
+/// What has a fixed size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fixed {
+    pub(crate) session_id: SessionId,
+    /// `jti`; an opaque token has none, it *is* its id.
+    pub(crate) token_id: Option<TokenId>,
+    pub(crate) position: Position,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) expires_at: Timestamp,
+    /// When the session of an opaque token ends unless it is used; a JWT does not know.
+    pub(crate) idle_expires_at: Timestamp,
+}
+
+/// Everything about a token in one piece of memory, so that looking at it costs few cache misses.
+#[derive(Clone)]
+pub(crate) struct Facts<B: ?Sized = [u8]> {
+    pub(crate) fixed: Fixed,
+    /// The key that signed; an opaque token has none.
+    pub(crate) key: Option<VerifyingKey>,
+    /// Where subject, client, scope, application's claims and the token itself end within `bytes`.
+    ends: [u16; 5],
+    has_scope: bool,
+    bytes: B,
+}
+
+impl Draft<'_> {
+    fn parts<'t>(&'t self, token: &'t str) -> [&'t [u8]; 7] {
+        let braces: [&[u8]; 2] = if self.application.is_empty() { [b"", b""] } else { [b"{", b"}"] };
+        let scope = self.scope.as_deref().unwrap_or_default();
+        [
+            self.subject.as_bytes(),
+            self.client_id.as_bytes(),
+            scope.as_bytes(),
+            braces[0],
+            self.application.as_bytes(),
+            braces[1],
+            token.as_bytes(),
+        ]
+    }
+
+    fn fill<const N: usize>(&self, key: Option<VerifyingKey>, token: &str) -> Facts<[u8; N]> {
+        let (mut bytes, mut ends, mut at) = ([0; N], [0; 5], 0);
+        for (n, part) in self.parts(token).into_iter().enumerate() {
+            bytes[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+            // The application's claims are three parts.
+            let field = if n < 3 { n } else { (n.max(5)) - 2 };
+            ends[field] = at as u16;
+        }
+        Facts { fixed: self.fixed, key, ends, has_scope: self.scope.is_some(), bytes }
+    }
+
+    fn len(&self, token: &str) -> usize {
+        self.parts(token).iter().map(|part| part.len()).sum()
+    }
+
+    /// The facts where they are, if there is room.
+    pub(crate) fn keep(&self, key: Option<VerifyingKey>) -> Option<Facts<[u8; INLINE]>> {
+        (self.len("") <= INLINE).then(|| self.fill(key, ""))
+    }
+
+    /// The facts in memory of their own, together with the token that they come from; `None` for texts longer than any
+    /// token or session has.
+    pub(crate) fn share(&self, key: Option<VerifyingKey>, token: &str) -> Option<Arc<Facts>> {
+        // One allocation whose size is known to the compiler; the steps waste a fifth on average.
+        Some(match self.len(token) {
+            0..=256 => Arc::new(self.fill::<256>(key, token)),
+            0..=512 => Arc::new(self.fill::<512>(key, token)),
+            0..=640 => Arc::new(self.fill::<640>(key, token)),
+            0..=768 => Arc::new(self.fill::<768>(key, token)),
+            0..=1024 => Arc::new(self.fill::<1024>(key, token)),
+            0..=1536 => Arc::new(self.fill::<1536>(key, token)),
+            0..=2048 => Arc::new(self.fill::<2048>(key, token)),
+            0..=4096 => Arc::new(self.fill::<4096>(key, token)),
+            0..=8192 => Arc::new(self.fill::<8192>(key, token)),
+            0..=16384 => Arc::new(self.fill::<16384>(key, token)),
+            _ => return None,
+        })
+    }
+}
+
+impl Facts {
+    fn part(&self, field: usize) -> &[u8] {
+        let start = field.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.bytes.get(usize::from(start)..usize::from(self.ends[field])).unwrap_or_default()
+    }
+
+    fn text(&self, field: usize) -> &str {
+        // It was text when it was filled in.
+        std::str::from_utf8(self.part(field)).unwrap_or_default()
+    }
+
+    pub(crate) fn subject(&self) -> &str {
+        self.text(0)
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        self.text(1)
+    }
+
+    pub(crate) fn scope(&self) -> Option<&str> {
+        self.has_scope.then(|| self.text(2))
+    }
+
+    /// The application's claims as a JSON object; empty when there are none.
+    pub(crate) fn application(&self) -> &str {
+        self.text(3)
+    }
+
+    /// The token that this was read from, if it was kept.
+    pub(crate) fn token(&self) -> &[u8] {
+        self.part(4)
+    }
+
+    /// What it takes of the heap.
+    pub(crate) fn size(&self) -> usize {
+        size_of_val(self) + 2 * size_of::<usize>()
+    }
+
+    /// Whether the session of an opaque token is past its idle or absolute end.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.fixed.idle_expires_at || now >= self.fixed.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_what_was_drafted() {
+        let fixed = Fixed {
+            session_id: SessionId::from_bytes([1; 16]),
+            token_id: None,
+            position: Position::ZERO,
+            issued_at: Timestamp::MIN,
+            not_before: None,
+            expires_at: Timestamp::MAX,
+            idle_expires_at: Timestamp::MAX,
+        };
+        for length in [0, 1, 100, 255, 256, 300, 511, 512, 513, 1_100, 3_000, 8_000] {
+            for (scope, application) in [(None, ""), (Some(""), "\"a\":1"), (Some("read"), "")] {
+                let draft = Draft {
+                    fixed,
+                    subject: "s".repeat(length).into(),
+                    client_id: "app".into(),
+                    scope: scope.map(Cow::from),
+                    application: application.into(),
+                };
+                let check = |facts: &Facts, token: &str| {
+                    assert_eq!((facts.subject(), facts.client_id()), (&*draft.subject, "app"));
+                    assert_eq!((facts.scope(), facts.token()), (scope, token.as_bytes()));
+                    let braced = if application.is_empty() { String::new() } else { format!("{{{application}}}") };
+                    assert_eq!(facts.application(), braced);
+                };
+                check(&*draft.share(None, "a.b.c").unwrap(), "a.b.c");
+                assert_eq!(draft.keep(None).is_some(), draft.len("") <= INLINE);
+                if let Some(kept) = draft.keep(None) {
+                    check(&kept, "");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Tokens whose signature was verified before, so that it need not be verified again. It decides nothing else: claims,
+//! times, lease and revocation are checked every time.
+//!
+//! A token is known by *all* of its bytes, and as long as its key is in the set. Error directions: to forget a token is
+//! a nuisance, it costs one verification; to take one token for another would be a vulnerability, so the short key of
+//! the cache only finds an entry, and the whole text is compared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::claims::Facts;
+use crate::key::{KeySet, VerifyingKey};
+
+pub(crate) struct Signatures {
+    /// None when nothing may be remembered.
+    cache: Option<Cache<u64, Arc<Facts>, Bytes>>,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<u64, Arc<Facts>> for Bytes {
+    fn weight(&self, _: &u64, facts: &Arc<Facts>) -> u64 {
+        (facts.size() + OVERHEAD) as u64
+    }
+}
+
+/// What the cache itself takes for an entry, about.
+const OVERHEAD: usize = 64;
+/// What an entry of ordinary size takes.
+const ORDINARY: usize = 900;
+
+impl Signatures {
+    /// Room for so many bytes of tokens and their claims.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let cache = (bytes > 0).then(|| Cache::with_weighter((bytes / ORDINARY).max(16), bytes as u64, Bytes));
+        Self { cache }
+    }
+
+    /// What is known of this token, if exactly it was verified before, with a key that is still in the set.
+    pub(crate) fn find(&self, token: &str, keys: &KeySet) -> Option<Arc<Facts>> {
+        let facts = self.cache.as_ref()?.get(&short(token)?)?;
+        let same = facts.token() == token.as_bytes() && facts.key.as_ref().is_some_and(|key| keys.holds(key));
+        same.then_some(facts)
+    }
+
+    /// Whether tokens of this key are worth remembering: an HMAC is cheaper than finding an entry.
+    pub(crate) fn wants(&self, key: &VerifyingKey) -> bool {
+        self.cache.is_some() && !key.is_symmetric()
+    }
+
+    /// Remembers a token whose signature was verified just now.
+    pub(crate) fn remember(&self, facts: Arc<Facts>) {
+        let token = std::str::from_utf8(facts.token()).unwrap_or_default();
+        if let (Some(cache), Some(short)) = (&self.cache, short(token)) {
+            cache.insert(short, facts);
+        }
+    }
+
+    /// Drops the tokens of keys that are not in the set any more. They were not found since, this frees their memory.
+    pub(crate) fn retain(&self, keys: &KeySet) {
+        if let Some(cache) = &self.cache {
+            cache.retain(|_, facts| facts.key.as_ref().is_some_and(|key| keys.holds(key)));
+        }
+    }
+
+    /// How many tokens are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.cache.as_ref().map_or(0, Cache::len)
+    }
+}
+
+impl fmt::Debug for Signatures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signatures({} tokens)", self.len())
+    }
+}
+
+/// The end of a signature, mixed to one word; the cache hashes it again, with a key of its own. Whoever cannot sign
+/// cannot choose two that collide, because only verified tokens are entered.
+fn short(token: &str) -> Option<u64> {
+    let tail = token.as_bytes().last_chunk::<16>()?;
+    let tail = u128::from_le_bytes(*tail);
+    Some((tail as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (tail >> 64) as u64)
+}
