@@ -41,16 +41,18 @@ impl<'a> Compact<'a> {
         if token.len() > MAX_TOKEN {
             return Err(Rejection::TooLarge);
         }
-        let (header, rest) = token.split_once('.').ok_or(Rejection::Malformed)?;
-        let (payload, signature) = rest.split_once('.').ok_or(Rejection::Malformed)?;
-        if payload.is_empty() || signature.is_empty() || signature.contains('.') {
+        let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(Rejection::Malformed);
+        };
+        let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
+        if payload.is_empty() || signature.is_empty() {
             return Err(Rejection::Malformed);
         }
         if header.len() > MAX_HEADER || signature.len() > MAX_SIGNATURE {
             return Err(Rejection::TooLarge);
         }
-        let signed = &token[..header.len() + 1 + payload.len()];
-        Ok(Self { token, header, signed, payload, signature })
+        Ok(Self { token, header, signed: &token[..second], payload, signature })
     }
 
     /// The whole of it.

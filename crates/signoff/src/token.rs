@@ -67,10 +67,6 @@ impl Authentic {
     pub const fn claims(&self) -> &Claims {
         &self.0
     }
-
-    pub(crate) fn into_claims(self) -> Claims {
-        self.0
-    }
 }
 
 /// A token that is authentic, in time, and not revoked, at the moment it was verified.

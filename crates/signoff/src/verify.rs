@@ -8,7 +8,8 @@ use signoff_revocation::{Scope, Verdict};
 
 use crate::b64::Buffer;
 use crate::claims::{Draft, Facts};
-use crate::jws::Compact;
+use crate::jws::{Compact, PAYLOAD};
+use crate::key::VerifyingKey;
 use crate::opaque::Opaque;
 use crate::store::SessionKey;
 use crate::time::Timestamp;
@@ -18,7 +19,7 @@ use crate::{Authentic, Claims, Denied, Error, Live, Rejection, Signoff, TokenHas
 impl Signoff {
     /// Whether a token is good now: authentic, in time, not revoked. Synchronous, without I/O.
     ///
-    /// It allocates nothing when the token is accepted and of ordinary size (subject, client and scope of at most 512 bytes
+    /// It allocates nothing when the token is accepted and of ordinary size (subject, client and scope of at most 256 bytes
     /// together), but for the first presentation of a token with an asymmetric signature, which is remembered: see
     /// [`Settings::signature_memory`](crate::Settings::signature_memory).
     ///
@@ -32,7 +33,10 @@ impl Signoff {
     pub fn verify(&self, token: &str) -> Result<Live, Rejection> {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
         match Shape::of(token)? {
-            Shape::Jwt(compact) => self.enliven(self.recognise_jwt(token, &compact)?, now),
+            Shape::Jwt(compact) => {
+                let mut buffer = Buffer::new();
+                self.enliven(self.recognise_jwt(&compact, &mut buffer)?, now)
+            }
             Shape::Opaque(opaque) => self.verify_opaque(opaque, now),
         }
     }
@@ -57,7 +61,7 @@ impl Signoff {
                 }
                 // A logout may have passed while the session was being loaded: like every hit, it is held against the
                 // replica.
-                return Ok(self.enliven(Authentic::assertion(Claims::shared(facts)), now)?);
+                return Ok(self.enliven(Recognised::Before(facts), now)?);
             }
         }
         Err(Rejection::UnknownToken.into())
@@ -65,7 +69,10 @@ impl Signoff {
 
     pub(crate) async fn recognise_dead_or_alive(&self, token: Unverified<'_>) -> Result<Authentic, Denied> {
         match token.0 {
-            Shape::Jwt(compact) => Ok(self.recognise_jwt(compact.token(), &compact)?),
+            Shape::Jwt(compact) => {
+                let mut buffer = Buffer::new();
+                Ok(Authentic::assertion(self.recognise_jwt(&compact, &mut buffer)?.into_claims()?))
+            }
             Shape::Opaque(opaque) => {
                 for hash in opaque.hashes(&self.policy().settings.peppers) {
                     if let Some(session) = self.store().find_by_token(&hash).await? {
@@ -77,42 +84,51 @@ impl Signoff {
         }
     }
 
-    fn recognise_jwt(&self, token: &str, compact: &Compact<'_>) -> Result<Authentic, Rejection> {
+    fn recognise_jwt<'a>(
+        &'a self,
+        compact: &Compact<'_>,
+        buffer: &'a mut Buffer<PAYLOAD>,
+    ) -> Result<Recognised<'a>, Rejection> {
         let keys = self.keys();
-        if let Some(facts) = self.signatures().find(token, keys) {
-            return Ok(Authentic::assertion(Claims::shared(facts)));
+        if let Some(facts) = self.signatures().find(compact.token(), keys) {
+            return Ok(Recognised::Before(facts));
         }
         let key = compact.key(keys)?;
-        let mut buffer = Buffer::new();
-        let draft = Draft::of_jwt(compact.verify(key, &mut buffer)?, self.policy())?;
+        let draft = Draft::of_jwt(compact.verify(key, buffer)?, self.policy())?;
         if self.signatures().wants(key)
-            && let Some(facts) = draft.share(Some(key.clone()), token)
+            && let Some(facts) = draft.share(Some(key.clone()), compact.token())
         {
             self.signatures().remember(Arc::clone(&facts));
-            return Ok(Authentic::assertion(Claims::shared(facts)));
+            return Ok(Recognised::Before(facts));
         }
-        Ok(Authentic::assertion(Claims::new(&draft, Some(key.clone()))?))
+        Ok(Recognised::Now(draft, key))
     }
 
     fn verify_opaque(&self, opaque: Opaque<'_>, now: Timestamp) -> Result<Live, Rejection> {
         let mut cached = opaque.hashes(&self.policy().settings.peppers).filter_map(|hash| self.cache().get(&hash));
         let facts = cached.next().filter(|facts| !facts.is_expired(now)).ok_or(Rejection::Unloaded)?;
-        self.enliven(Authentic::assertion(Claims::shared(facts)), now)
+        self.enliven(Recognised::Before(facts), now)
     }
 
-    /// Holds an authentic token against the clock and the replica.
-    fn enliven(&self, authentic: Authentic, now: Timestamp) -> Result<Live, Rejection> {
-        let facts = authentic.claims().facts();
+    /// Holds what is authentic against the clock and the replica.
+    #[inline]
+    fn enliven(&self, recognised: Recognised<'_>, now: Timestamp) -> Result<Live, Rejection> {
+        let (fixed, scopes) = match &recognised {
+            Recognised::Before(facts) => (&facts.fixed, facts.scopes()),
+            Recognised::Now(draft, key) => {
+                (&draft.fixed, draft.fixed.scopes(&draft.subject, &draft.client_id, Some(key)))
+            }
+        };
         let leeway = self.policy().settings.leeway.get();
         // "On or after" the expiration the token must not be accepted (RFC 7519, section 4.1.4).
-        if now >= facts.fixed.expires_at.saturating_add(leeway) {
+        if now >= fixed.expires_at.saturating_add(leeway) {
             return Err(Rejection::Expired);
         }
-        if facts.fixed.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
+        if fixed.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
             return Err(Rejection::NotYetValid);
         }
-        Rejection::from_verdict(self.replica().verdict(&facts.scopes(), facts.fixed.position))?;
-        Ok(Live::assertion(authentic.into_claims()))
+        Rejection::from_verdict(self.replica().verdict(&scopes, fixed.position))?;
+        Ok(Live::assertion(recognised.into_claims()?))
     }
 
     pub(crate) fn is_session_revoked(&self, claims: &Claims) -> bool {
@@ -151,5 +167,23 @@ impl Signoff {
             None => self.cache().insert(hash, Arc::clone(&facts)),
         }
         Ok(Some(facts))
+    }
+}
+
+/// What is authentic, before it is known whether it will be kept.
+enum Recognised<'a> {
+    /// Its signature was verified, or its session loaded, and remembered: lately, or just now.
+    Before(Arc<Facts>),
+    /// Its signature was verified just now, with this key.
+    Now(Draft<'a>, &'a VerifyingKey),
+}
+
+impl Recognised<'_> {
+    #[inline]
+    fn into_claims(self) -> Result<Claims, Rejection> {
+        match self {
+            Self::Before(facts) => Ok(Claims::shared(facts)),
+            Self::Now(draft, key) => Claims::new(&draft, Some(key.clone())),
+        }
     }
 }

@@ -58,10 +58,15 @@ pub(super) fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 /// Takes printable ASCII without escapes off the front, and the quote that ends it.
 pub(super) fn until_quote<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = rest.iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
-    let (text, tail) = rest.split_at(end);
-    *rest = tail.strip_prefix(b"\"")?;
-    Some(text)
+    let (text, tail) = rest.split_at_checked(memchr::memchr(b'"', rest)?)?;
+    *rest = &tail[1..];
+    is_printable(text).then_some(text)
+}
+
+/// Whether a text stands in JSON as it is: printable ASCII without quotes and backslashes.
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    // Without a branch per byte, so that the compiler uses vectors.
+    text.iter().fold(true, |so_far, byte| so_far & (matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\')))
 }
 
 /// Takes a whole number off the front: up to 16 digits, no leading zero.

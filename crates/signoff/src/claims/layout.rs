@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::application::{self, expect, number, until_quote};
+use super::application::{self, expect, is_printable, number, until_quote};
 use super::facts::{Draft, Fixed};
 use crate::time::Timestamp;
 use crate::{Position, SessionId, TokenId, b64};
@@ -140,7 +140,7 @@ fn text(bytes: &[u8]) -> Option<Cow<'_, str>> {
 
 /// Appends a text as it stands between the quotes of a JSON string (RFC 8259, section 7).
 fn escape(text: &str, to: &mut String) {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+    if is_printable(text.as_bytes()) {
         to.push_str(text);
         return;
     }

@@ -74,9 +74,10 @@ impl<'a> Draft<'a> {
 
 impl Claims {
     /// Keeps what was read, without allocation if it has the ordinary size.
+    #[inline]
     pub(crate) fn new(draft: &Draft<'_>, key: Option<VerifyingKey>) -> Result<Self, Rejection> {
-        if let Some(own) = draft.keep(key.clone()) {
-            return Ok(Self(Held::Own(own)));
+        if draft.is_short() {
+            return Ok(Self(Held::Own(draft.keep(key))));
         }
         draft.share(key, "").map(Self::shared).ok_or(Rejection::TooLarge)
     }
@@ -167,16 +168,28 @@ impl Claims {
 }
 
 impl Facts {
-    /// Every scope that the token belongs to, for the verdict; [`Scope::Everything`] goes without saying.
+    /// Every scope that the token belongs to.
     pub(crate) fn scopes(&self) -> [Scope<'_>; 5] {
-        let session = Scope::Session(self.fixed.session_id.as_bytes());
+        self.fixed.scopes(self.subject(), self.client_id(), self.key.as_ref())
+    }
+}
+
+impl Fixed {
+    /// Every scope that the token belongs to, for the verdict; [`Scope::Everything`] goes without saying.
+    pub(crate) fn scopes<'a>(
+        &'a self,
+        subject: &'a str,
+        client_id: &'a str,
+        key: Option<&'a VerifyingKey>,
+    ) -> [Scope<'a>; 5] {
+        let session = Scope::Session(self.session_id.as_bytes());
         [
             session,
-            Scope::Subject(self.subject()),
-            Scope::Client(self.client_id()),
+            Scope::Subject(subject),
+            Scope::Client(client_id),
             // An opaque token has neither an id of its own nor a key; asking for the session twice is harmless.
-            self.fixed.token_id.as_ref().map_or(session, |id| Scope::Token(id.as_bytes())),
-            self.key.as_ref().map_or(session, |key| Scope::Key(key.kid())),
+            self.token_id.as_ref().map_or(session, |id| Scope::Token(id.as_bytes())),
+            key.map_or(session, |key| Scope::Key(key.kid())),
         ]
     }
 }
