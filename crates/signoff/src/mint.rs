@@ -265,8 +265,8 @@ impl Signoff {
         let key = self.keys().signing();
         let payload = Value::Object(claims).to_string();
         let input = jws::signing_input(key.algorithm(), key.kid(), payload.as_bytes());
-        let signature = key.sign(&input)?;
-        let token = jws::attach(input, &signature);
+        let signature = key.sign(input.as_bytes())?;
+        let token = jws::attach(input, signature.as_ref());
         if token.len() > jws::MAX_TOKEN {
             return Err(Error::new(ErrorKind::Misuse, "the claims make a token of more than 8 KiB"));
         }

@@ -72,7 +72,7 @@ impl Signoff {
         if key.algorithm() != compact.algorithm {
             return Err(Rejection::WrongAlgorithm);
         }
-        if !key.verifies(compact.signed, &compact.signature()?) {
+        if !key.verifies(compact.signed.as_bytes(), &compact.signature()?) {
             return Err(Rejection::BadSignature);
         }
         let claims = Claims::from_jwt(&compact.payload()?, key.kid(), self.policy())?;
