@@ -5,11 +5,13 @@ mod crypto;
 mod file;
 mod jwk;
 mod pem;
+mod provider;
 mod set;
 mod signing;
 mod verifying;
 
 pub use algorithm::Algorithm;
+pub use provider::PROVIDER;
 pub use set::KeySet;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;

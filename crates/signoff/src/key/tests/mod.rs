@@ -3,6 +3,7 @@
 mod documents;
 mod import;
 mod jwk;
+mod provider;
 mod set;
 mod vectors;
 
