@@ -12,19 +12,21 @@ use crate::{Error, ErrorKind, LogoutId};
 impl SigningKey {
     /// The key in the file at `path`; when there is none, a new one, which the file then holds.
     ///
-    /// The file holds PKCS#8 in DER (for HS256, 32 secret bytes) and is readable by its owner only. It appears whole or
-    /// not at all, whenever the process dies, and two processes that start at once end with the same key.
+    /// The file holds PKCS#8 in DER (for an HMAC algorithm, the secret bytes) and is readable by its owner only. It
+    /// appears whole or not at all, whenever the process dies, and two processes that start at once end with the same
+    /// key.
     ///
     /// # Errors
     ///
-    /// * [`ErrorKind::Misuse`]: the file holds no key of this algorithm, or others can read it.
+    /// * [`ErrorKind::Misuse`]: the file holds no key of this algorithm, or others can read it, or the algorithm is an
+    ///   RSA one, of which no keys are generated here.
     /// * [`ErrorKind::Unavailable`]: it cannot be read or written.
     pub fn load_or_create(path: impl AsRef<Path>, algorithm: Algorithm) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(path, &crypto::generate_pkcs8(algorithm)?).map_err(unavailable)?;
+                create(path, &crypto::generate(algorithm)?).map_err(unavailable)?;
                 // Read back rather than returned: another process may have been first.
                 read(path).map_err(unavailable)?
             }
@@ -37,10 +39,7 @@ impl SigningKey {
             }
             Err(error) => return Err(unavailable(error)),
         };
-        match algorithm {
-            Algorithm::Hs256 => Self::from_secret(algorithm, &bytes),
-            _ => Self::from_pkcs8(algorithm, &bytes),
-        }
+        Self::from_generated(algorithm, &bytes)
     }
 }
 

@@ -1,0 +1,61 @@
+//! The keys of one issuer. Few: they are found by walking along them. It fetches nothing.
+
+use jsonwebtoken::jwk::JwkSet;
+
+use super::{SigningKey, VerifyingKey, jwk};
+
+/// The key that signs now, and those whose tokens may still be about.
+#[derive(Debug)]
+pub struct KeySet {
+    signing: SigningKey,
+    // Invariant: begins with the public half of `signing`; no two have the same name.
+    verifying: Vec<VerifyingKey>,
+}
+
+impl KeySet {
+    /// A set with one key, which signs and verifies.
+    pub fn new(signing: SigningKey) -> Self {
+        let verifying = vec![signing.verifying_key().clone()];
+        Self { signing, verifying }
+    }
+
+    /// Also accepts what `key` signed: for a key that was replaced. Keep it until the last token that it signed has
+    /// expired, leeway included.
+    ///
+    /// Of two retired keys with one name the later stays, and the name of the signing key is taken: a token names its
+    /// key, so a name stands for one key.
+    #[must_use]
+    pub fn with_retired(mut self, key: VerifyingKey) -> Self {
+        if key.kid() != self.signing.kid() {
+            self.verifying.retain(|other| other.kid() != key.kid());
+            self.verifying.push(key);
+        }
+        self
+    }
+
+    /// The key that signs now.
+    pub const fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    pub(crate) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.verifying.iter().find(|key| key.kid() == kid)
+    }
+
+    /// The key whose tokens begin with exactly this header, in base64url: ours do, so nothing needs to be decoded.
+    pub(crate) fn find_by_header(&self, header: &str) -> Option<&VerifyingKey> {
+        self.verifying.iter().find(|key| key.header() == header)
+    }
+
+    /// Whether this very key is in the set, rather than one of the same name.
+    pub(crate) fn holds(&self, key: &VerifyingKey) -> bool {
+        self.verifying.iter().any(|other| other.is_same(key))
+    }
+
+    /// The public keys as a JWK set (RFC 7517). Secrets are left out.
+    pub fn jwks(&self) -> JwkSet {
+        let mut keys: Vec<_> = self.verifying.iter().filter_map(jwk::public).collect();
+        keys.sort_by(|a, b| a.common.key_id.cmp(&b.common.key_id));
+        JwkSet { keys }
+    }
+}
