@@ -10,6 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub mod loops;
+pub mod random;
+
 /// How long a bench takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a full run or a quick one")]
@@ -44,10 +47,12 @@ pub fn save_path() -> Option<PathBuf> {
 
 /// What a series measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "time, rate or memory")]
+#[expect(clippy::exhaustive_enums, reason = "time, rate, memory or a count")]
 pub enum Unit {
     /// Bytes of memory: small is good.
     Bytes,
+    /// How many of something there were: small is good.
+    Count,
     /// Nanoseconds per operation: small is good.
     Nanoseconds,
     /// Operations per second: large is good.
@@ -86,25 +91,31 @@ pub fn interleave<const N: usize>(
     title: &str,
     unit: Unit,
     rounds: usize,
-    mut contestants: [Contestant<'_>; N],
+    contestants: [Contestant<'_>; N],
 ) -> [Series; N] {
+    let measured = interleave_all(title, unit, rounds, contestants.into());
+    measured.try_into().expect("one series each")
+}
+
+/// As [`interleave`], for contestants whose number is known when the bench runs.
+pub fn interleave_all(title: &str, unit: Unit, rounds: usize, mut contestants: Vec<Contestant<'_>>) -> Vec<Series> {
     println!("\n{title}; {rounds} rounds, median [least..most]");
     for contestant in &mut contestants {
         (contestant.round)();
     }
-    let mut measured = [(); N].map(|()| Vec::with_capacity(rounds));
+    let mut measured = vec![Vec::with_capacity(rounds); contestants.len()];
     for round in 0..rounds {
-        for turn in 0..N {
-            let who = (round + turn) % N;
+        for turn in 0..contestants.len() {
+            let who = (round + turn) % contestants.len();
             measured[who].push((contestants[who].round)());
         }
     }
-    let mut measured = measured.into_iter();
-    contestants.map(|contestant| {
-        let series = Series::new(contestant.name, unit, measured.next().unwrap_or_default());
+    let series = contestants.iter().zip(measured).map(|(contestant, rounds)| {
+        let series = Series::new(contestant.name, unit, rounds);
         println!("  {series}");
         series
-    })
+    });
+    series.collect()
 }
 
 impl Series {
@@ -126,6 +137,11 @@ impl Series {
         Self::new(&format!("{}, net", self.name), self.unit, rounds.collect())
     }
 
+    /// Who was measured.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The median of the rounds.
     pub fn median(&self) -> f64 {
         median(self.rounds.clone())
@@ -140,6 +156,7 @@ impl Series {
         match self.unit {
             Unit::Bytes if value < 10_000.0 => format!("{value:.2}B"),
             Unit::Bytes => format!("{:.1}MB", value / 1e6),
+            Unit::Count => format!("{value:.0}"),
             Unit::Nanoseconds if value < 1_000.0 => format!("{value:.1}ns"),
             Unit::Nanoseconds if value < 10_000.0 => format!("{value:.0}ns"),
             Unit::Nanoseconds => format!("{:.1}us", value / 1_000.0),

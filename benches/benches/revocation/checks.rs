@@ -6,13 +6,13 @@
 use std::error::Error;
 use std::mem;
 
+use signoff_benches::loops::{BATCH, in_a_row, isolated, one_by_one};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, median, quantile, remark};
 use signoff_revocation::RevocationSet;
 
 use crate::LARGE;
 use crate::keys::sessions;
 use crate::lookups::{ids, nothing, ours, random_line};
-use crate::loops::{BATCH, in_a_row, isolated, one_by_one};
 use crate::redis_server::{Redis, fill};
 use crate::structures::{arc_swap, moka};
 

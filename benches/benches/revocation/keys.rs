@@ -1,5 +1,6 @@
 //! What is stored: ids and texts made from numbers, so that nobody has to read them from memory.
 
+use signoff_benches::random::{mix, scale};
 use signoff_revocation::{Cutoff, RevocationSet, Scope, Timestamp};
 
 /// The id with this number, random for all that a hash table can tell.
@@ -50,17 +51,4 @@ impl Subject {
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("digits are text")
     }
-}
-
-/// A random number brought below `bound` without a division.
-pub(crate) const fn scale(random: u64, bound: u64) -> u64 {
-    ((random as u128 * bound as u128) >> 64) as u64
-}
-
-/// The finaliser of SplitMix64: a bijection that leaves no pattern.
-pub(crate) const fn mix(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
 }

@@ -2,7 +2,9 @@
 
 use signoff_revocation::{RevocationSet, Scope};
 
-use crate::keys::{id, mix, scale};
+use signoff_benches::random::{mix, scale};
+
+use crate::keys::id;
 
 /// Draws numbers of which one in a hundred is below `live`. Whoever asks the same structure as somebody else draws
 /// another `series`, for what has been asked for lately is in the caches. The argument is a zero that the number has to

@@ -10,7 +10,6 @@ use signoff_benches::{Length, remark};
 mod checks;
 mod keys;
 mod lookups;
-mod loops;
 mod peers;
 mod rates;
 mod redis_server;

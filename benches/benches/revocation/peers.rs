@@ -5,11 +5,11 @@
 use std::error::Error;
 use std::fs;
 
+use signoff_benches::loops::{BATCH, in_a_row, isolated};
 use signoff_benches::{Length, median, remark, save_path};
 
 use crate::keys::sessions;
 use crate::lookups::{ids, nothing, ours, random_line};
-use crate::loops::{BATCH, in_a_row, isolated};
 use crate::structures::{Visit, sizes, visit_all};
 
 /// Measures; the table becomes a file when `--save` says where.

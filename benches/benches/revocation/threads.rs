@@ -11,13 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use signoff_benches::loops::{BATCH, isolated, one_by_one};
 use signoff_benches::{Contestant, Length, Series, Unit, claim, interleave, now, quantile, remark, time};
 use signoff_revocation::RevocationSet;
 
 use crate::LARGE;
 use crate::keys::{cut_off, insertion};
 use crate::lookups::{ids, ours};
-use crate::loops::{BATCH, isolated, one_by_one};
 
 /// Long enough for a paced writer to insert a hundred times in a round.
 const LONG: usize = 4 * BATCH;

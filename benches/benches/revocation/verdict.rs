@@ -2,12 +2,12 @@
 //!
 //! Claim: how many checks' time the verdict on six scopes takes. It may overlap what single checks do one by one.
 
+use signoff_benches::loops::{BATCH, isolated};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, remark};
 use signoff_revocation::{Cutoff, Position, RevocationSet, Scope};
 
 use crate::keys::{Subject, cut_off, expiry, id};
 use crate::lookups::numbers;
-use crate::loops::{BATCH, isolated};
 
 /// How many tokens, and how many sessions, are cut off.
 const EACH: u64 = 500_000;

@@ -3,17 +3,17 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use signoff_benches::{nanos_each, now};
+use crate::{nanos_each, now};
 
 /// Lookups per round, unless there is a reason for another number.
-pub(crate) const BATCH: usize = 10_000;
+pub const BATCH: usize = 10_000;
 
 /// Nanoseconds of a lookup that overlaps with no other, as if the rest of a request lay between them. Making the key
 /// and reading the clock are included; a lookup that does nothing shows what they take.
 ///
 /// A processor that guesses answers starts the next lookup early, and a fence does not stop it: what the compiler makes
 /// of `fence(SeqCst)` on x86-64 orders loads, which may still overlap. So each key needs the clock, see [`zero_at`].
-pub(crate) fn isolated<K>(
+pub fn isolated<K>(
     batch: usize,
     mut draw: impl FnMut(u64) -> K,
     mut look_up: impl FnMut(&K) -> bool,
@@ -28,7 +28,7 @@ pub(crate) fn isolated<K>(
 }
 
 /// Lookups per second when they follow each other without pause and overlap as far as the processor can.
-pub(crate) fn in_a_row<K>(mut draw: impl FnMut(u64) -> K, mut look_up: impl FnMut(&K) -> bool) -> impl FnMut() -> f64 {
+pub fn in_a_row<K>(mut draw: impl FnMut(u64) -> K, mut look_up: impl FnMut(&K) -> bool) -> impl FnMut() -> f64 {
     move || {
         1e9 / nanos_each(5 * BATCH, |_| {
             black_box(look_up(&draw(0)));
@@ -38,7 +38,7 @@ pub(crate) fn in_a_row<K>(mut draw: impl FnMut(u64) -> K, mut look_up: impl FnMu
 
 /// Times isolated lookups, each alone, and replaces `nanos` with what they took: making the key and one and a half
 /// readings of the clock are included.
-pub(crate) fn one_by_one<K>(
+pub fn one_by_one<K>(
     count: usize,
     nanos: &mut Vec<f64>,
     mut draw: impl FnMut(u64) -> K,
@@ -56,6 +56,6 @@ pub(crate) fn one_by_one<K>(
 
 /// A zero that is not known before `moment` was read, and reading the clock waits for all that goes before. What is
 /// made from it cannot be looked up any sooner.
-fn zero_at(moment: Instant, epoch: Instant) -> u64 {
+pub fn zero_at(moment: Instant, epoch: Instant) -> u64 {
     black_box((moment - epoch).as_nanos() as u64) >> 63
 }

@@ -1,0 +1,83 @@
+//! Tokens as they arrive: what came through the network a moment ago is hot in the processor's caches, whatever else a
+//! service holds is not.
+//!
+//! So the tokens of a batch are copied into a small buffer before anybody looks at the clock, and what is timed is the
+//! checks alone, on the copies.
+
+use std::hint::black_box;
+
+use signoff_benches::loops::zero_at;
+use signoff_benches::random::{mix, scale};
+use signoff_benches::{nanos_each, now};
+
+/// How the next token is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// One after the other, from the beginning again after the last.
+    InTurn,
+    /// Any, another series for each who draws: what was drawn lately is in the caches.
+    Random { series: u64 },
+}
+
+/// Where tokens arrive, `batch` at a time.
+pub(crate) struct Arrivals<'a> {
+    tokens: &'a [String],
+    order: Order,
+    count: u64,
+    arrived: Vec<String>,
+}
+
+impl<'a> Arrivals<'a> {
+    /// Nothing has arrived yet.
+    pub(crate) fn new(tokens: &'a [String], order: Order, batch: usize) -> Self {
+        assert!(!tokens.is_empty());
+        Self { tokens, order, count: 0, arrived: vec![String::new(); batch] }
+    }
+
+    fn next_batch(&mut self) {
+        let live = self.tokens.len() as u64;
+        for slot in &mut self.arrived {
+            let number = match self.order {
+                Order::InTurn => self.count % live,
+                Order::Random { series } => scale(mix((series << 40) + self.count), live),
+            };
+            self.count += 1;
+            slot.clear();
+            slot.push_str(&self.tokens[number as usize]);
+        }
+    }
+
+    /// Nanoseconds of a check, one after the other without a pause.
+    pub(crate) fn in_a_row(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
+        move || {
+            self.next_batch();
+            nanos_each(self.arrived.len(), |n| assert!(check(black_box(&self.arrived[n]))))
+        }
+    }
+
+    /// Nanoseconds of a check that overlaps with no other, see `signoff_benches::loops`. Reading the clock is included;
+    /// a check that does nothing shows what it takes.
+    pub(crate) fn isolated(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
+        let epoch = now();
+        move || {
+            self.next_batch();
+            nanos_each(self.arrived.len(), |n| {
+                let n = n + zero_at(now(), epoch) as usize;
+                assert!(check(black_box(&self.arrived[n])));
+            })
+        }
+    }
+
+    /// Times isolated checks, each alone, and replaces `nanos` with what they took.
+    pub(crate) fn one_by_one(&mut self, nanos: &mut Vec<f64>, mut check: impl FnMut(&str) -> bool) {
+        let epoch = now();
+        self.next_batch();
+        nanos.clear();
+        for n in 0..self.arrived.len() {
+            let start = now();
+            let n = n + zero_at(start, epoch) as usize;
+            assert!(check(black_box(&self.arrived[n])));
+            nanos.push((now() - start).as_nanos() as f64);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The first presentation of a JWT: beside jsonwebtoken, jwt-simple, and the bare signature.
+//!
+//! Claims: HS256 over the fastest jsonwebtoken of the same run, and everything over the signature alone. Ours remembers
+//! nothing here; where it does remember, a second contestant presents tokens that were never seen before.
+
+use std::error::Error;
+use std::hint::black_box;
+
+use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, nanos_each, remark};
+use tokio::runtime::Runtime;
+
+use crate::arrivals::{Arrivals, Order};
+use crate::backends::Backend;
+use crate::claims::signed;
+use crate::keys::{Pair, Scheme};
+use crate::ours::{self, Memory};
+use crate::peers;
+use crate::table::{FLOOR, OURS, Table, named};
+
+/// Tokens that take turns, so that no branch predictor learns one by heart.
+const TOKENS: usize = 64;
+/// Ours, where it has to note what it saw.
+const FRESH: &str = "signoff, remembering, every token new";
+
+/// Measures.
+pub(crate) fn run(length: Length, runtime: &Runtime, table: &mut Table) -> Result<(), Box<dyn Error>> {
+    for scheme in [Scheme::Hs256, Scheme::EdDsa, Scheme::Es256, Scheme::Rs256] {
+        first(length, runtime, scheme, table)?;
+    }
+    Ok(())
+}
+
+fn first(length: Length, runtime: &Runtime, scheme: Scheme, table: &mut Table) -> Result<(), Box<dyn Error>> {
+    // A batch is well within a time slice, so that the median knows no preemption.
+    let (rounds, batch) = match scheme {
+        Scheme::Hs256 => (length.pick(1_001, 301), 100),
+        _ => (length.pick(1_001, 101), 25),
+    };
+    let pair = Pair::new(scheme)?;
+    let ours = ours::open(runtime, scheme, Memory::Off)?;
+    let tokens = match &ours {
+        Some(signoff) => ours::tokens(runtime, signoff, TOKENS)?,
+        None => foreign_tokens(runtime, &pair)?,
+    };
+    let remembering = if scheme == Scheme::Hs256 { None } else { ours::open(runtime, scheme, Memory::Default)? };
+    let new = match &remembering {
+        Some(signoff) => ours::tokens(runtime, signoff, (rounds + 1) * batch)?,
+        None => Vec::new(),
+    };
+
+    let mut contestants = Vec::new();
+    if let Some(signoff) = &ours {
+        let check = |token: &str| signoff.verify(token).is_ok();
+        contestants.push(Contestant::new(OURS, Arrivals::new(&tokens, Order::InTurn, batch).in_a_row(check)));
+    }
+    if let Some(signoff) = &remembering {
+        let check = |token: &str| signoff.verify(token).is_ok();
+        contestants.push(Contestant::new(FRESH, Arrivals::new(&new, Order::InTurn, batch).in_a_row(check)));
+    }
+    contestants.push(Contestant::new(FLOOR, floor(&pair, &tokens, batch)));
+    contestants.extend(peers::verifiers(scheme, &tokens, batch)?);
+    let (name, length) = (scheme.name(), tokens[0].len());
+    let title = format!("verify a JWT for the first time, {name}; a token has {length} bytes");
+    let all = interleave_all(&title, Unit::Nanoseconds, rounds, contestants);
+    table.add_all("verify", scheme, &all);
+    if scheme == Scheme::Hs256 {
+        let payload = tokens[0].split('.').nth(1).map_or(0, |payload| payload.len() * 3 / 4);
+        remark(format_args!("  {TOKENS} tokens by turns; the payload of one has {payload} bytes as JSON"));
+    }
+
+    let (Some(ours), Some(floor)) = (named(&all, OURS), named(&all, FLOOR)) else {
+        remark(format_args!("  ours does not know {name}"));
+        return Ok(());
+    };
+    if scheme == Scheme::Hs256 {
+        let jsonwebtoken = Backend::ALL.iter().filter_map(|backend| named(&all, backend.name()));
+        let fastest = jsonwebtoken.min_by(|a, b| a.median().total_cmp(&b.median())).ok_or("nobody took part")?;
+        claim("verify-hs256", ours, fastest);
+        claim("verify-hs256-floor", ours, floor);
+    } else {
+        let id = format!("verify-{}", name.to_ascii_lowercase());
+        claim(&format!("{id}-cold"), ours, floor);
+        if let Some(fresh) = named(&all, FRESH) {
+            claim(&format!("{id}-fresh"), fresh, floor);
+        }
+    }
+    Ok(())
+}
+
+/// The signatures of the same bytes alone.
+fn floor(pair: &Pair, tokens: &[String], batch: usize) -> impl FnMut() -> f64 {
+    let verify = pair.verifier();
+    let signatures = tokens.iter().map(|token| {
+        let (message, mut signature) = (signed(token).as_bytes().to_vec(), Vec::new());
+        pair.sign(&message, &mut signature);
+        (message, signature)
+    });
+    let signatures: Vec<_> = signatures.collect();
+    let mut turn = 0;
+    move || {
+        nanos_each(batch, |_| {
+            turn = (turn + 1) % signatures.len();
+            let (message, signature) = black_box(&signatures[turn]);
+            assert!(verify(message, signature));
+        })
+    }
+}
+
+/// Tokens of a scheme that ours does not sign by: its claims under another header and signature.
+fn foreign_tokens(runtime: &Runtime, pair: &Pair) -> Result<Vec<String>, Box<dyn Error>> {
+    // {"alg":"RS256","typ":"at+jwt"}
+    const HEADER: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9";
+    let signoff = ours::open(runtime, Scheme::EdDsa, Memory::Off)?.ok_or("ours knows EdDSA")?;
+    let foreign = ours::tokens(runtime, &signoff, TOKENS)?.into_iter().map(|token| {
+        let message = format!("{HEADER}.{}", token.split('.').nth(1).unwrap_or_default());
+        let mut signature = Vec::new();
+        pair.sign(message.as_bytes(), &mut signature);
+        format!("{message}.{}", base64url(&signature))
+    });
+    Ok(foreign.collect())
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digits = bytes.chunks(3).flat_map(|three| {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        let digits = [18, 12, 6, 0].map(|shift| char::from(DIGITS[(bits >> shift) as usize % 64]));
+        digits.into_iter().take(three.len() + 1)
+    });
+    digits.collect()
+}
