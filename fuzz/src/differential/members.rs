@@ -81,7 +81,7 @@ fn renamed(name: &[u8], prng: &mut Prng) -> Vec<u8> {
         0 => literal::quote(&text.to_ascii_uppercase()),
         1 => literal::quote(&format!("{text}\0")),
         2 => literal::quote(&format!(" {text}")),
-        3 => literal::quote(&text[..text.len().saturating_sub(1)]),
+        3 => literal::quote(text.strip_suffix(|_| true).unwrap_or_default()),
         4 => literal::quote(""),
         5 => text.into_bytes(),
         6 => literal::odd_string(&text, prng),
