@@ -18,15 +18,24 @@ mod built;
 mod compact_jws;
 mod cookie_header;
 mod cursor;
+mod differential;
 mod horizon;
+mod judge;
+mod keys;
+mod model;
 mod opaque;
+mod oracle;
 mod revocation_model;
+mod scan;
 mod service;
 mod site;
+mod strictness;
 
 // The public interface is:
 pub use compact_jws::compact_jws;
 pub use cookie_header::cookie_header;
+pub use differential::Tally;
 pub use opaque::{complete, opaque};
 pub use revocation_model::revocation_model;
 pub use service::{NOW, header, sign};
+pub use strictness::Strictness;

@@ -4,16 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
 use signoff::test_util::ManualClock;
 use signoff::time::Timestamp;
-use signoff::{Algorithm, Cause, KeySet, MemoryStore, Scope, Settings, SigningKey, Signoff};
+use signoff::{Cause, KeySet, MemoryStore, Scope, Settings, Signoff};
 use tokio::runtime::Runtime;
+
+use crate::keys::{Key, OTHER_SECRET, SECRET, hs256, tag};
 
 pub(crate) const ISSUER: &str = "https://bank.example";
 pub(crate) const AUDIENCE: &str = "https://bank.example/api";
-pub(crate) const SECRET: [u8; 32] = [7; 32];
-const OTHER_SECRET: [u8; 32] = [8; 32];
 
 /// What the clock shows, in seconds since the epoch.
 pub const NOW: u64 = 1_800_000_000;
@@ -37,7 +36,10 @@ pub(crate) fn service() -> &'static Service {
     SERVICE.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (signoff, stranger) = runtime.block_on(async {
-            let signoff = open(&SECRET).await;
+            let retired = [Key::EdDsa, Key::Es256].map(Key::signing_key);
+            let keys = KeySet::new(hs256(&SECRET));
+            let keys = retired.iter().fold(keys, |keys, key| keys.with_retired(key.verifying_key().clone()));
+            let signoff = open(keys).await;
             for scope in [
                 Scope::Subject(REVOKED_SUBJECT),
                 Scope::Client(REVOKED_CLIENT),
@@ -46,24 +48,21 @@ pub(crate) fn service() -> &'static Service {
             ] {
                 signoff.revoke(scope, Cause::logout()).await.unwrap();
             }
-            (signoff, open(&OTHER_SECRET).await)
+            (signoff, open(KeySet::new(hs256(&OTHER_SECRET))).await)
         });
         Service { signoff, stranger, _runtime: runtime }
     })
 }
 
-async fn open(secret: &[u8]) -> Signoff {
+async fn open(keys: KeySet) -> Signoff {
     let clock = ManualClock::new(Timestamp::from_secs(NOW.cast_signed()).unwrap());
-    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, secret).unwrap());
     let settings = Settings::new(ISSUER, AUDIENCE);
     Signoff::open_with_clock(MemoryStore::new(), keys, settings, Arc::new(clock)).await.unwrap()
 }
 
 /// The header of a token that the service's key signed.
 pub fn header() -> String {
-    static KID: OnceLock<String> = OnceLock::new();
-    let kid = KID.get_or_init(|| SigningKey::from_secret(Algorithm::Hs256, &SECRET).unwrap().kid().to_owned());
-    format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#)
+    format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{}"}}"#, Key::Hs256.kid())
 }
 
 /// A token over any header and payload, well signed with the service's key.
@@ -77,6 +76,6 @@ pub(crate) fn forge(input: &str) -> String {
 }
 
 fn attach(input: String, secret: &[u8]) -> String {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), input.as_bytes());
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
+    let tag = tag(ring::hmac::HMAC_SHA256, secret, input.as_bytes());
+    format!("{input}.{tag}")
 }

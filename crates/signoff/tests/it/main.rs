@@ -5,6 +5,7 @@
 mod bank;
 mod conformance;
 mod faults;
+mod interop;
 mod logout;
 mod oracle;
 mod sessions;
