@@ -3,10 +3,16 @@
 //! It knows all algorithms of jsonwebtoken, as [`PROVIDER`](super::PROVIDER) needs them; which of them our own keys may
 //! use is the business of [`Algorithm`].
 
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc_rs;
+#[cfg(not(feature = "aws-lc-rs"))]
 mod ring;
 mod signer;
 mod verifier;
 
+#[cfg(feature = "aws-lc-rs")]
+use self::aws_lc_rs as backend;
+#[cfg(not(feature = "aws-lc-rs"))]
 use self::ring as backend;
 pub(super) use signer::{Signature, Signer};
 pub(super) use verifier::{Material, Verifier};

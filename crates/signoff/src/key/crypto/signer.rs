@@ -23,7 +23,8 @@ pub(in crate::key) struct Signer {
 enum Pair {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Hmac(hmac::Key),
+    // In a box because with aws-lc-rs it is more than a kilobyte.
+    Hmac(Box<hmac::Key>),
     Rsa { pair: Box<RsaKeyPair>, padding: &'static dyn RsaEncoding, public: RsaPublicKeyComponents<Vec<u8>> },
 }
 
@@ -72,7 +73,7 @@ impl Signer {
         if secret.len() < least {
             return Err(Unusable("an HMAC secret needs at least 32 bytes for HS256, 48 for HS384, 64 for HS512"));
         }
-        Ok(Self { scheme, pair: Pair::Hmac(hmac::Key::new(hash, secret)) })
+        Ok(Self { scheme, pair: Pair::Hmac(Box::new(hmac::Key::new(hash, secret))) })
     }
 
     fn from_rsa_pair(scheme: Scheme, pair: RsaKeyPair) -> Result<Self, Unusable> {

@@ -20,7 +20,7 @@ pub(in crate::key) struct Verifier {
 
 enum Key {
     Public { key: PublicKey, material: Material },
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// What a JWK of a public key is made of.
@@ -76,7 +76,7 @@ impl Verifier {
         Ok(Self { scheme, length: n.len(), key: Key::Public { key, material } })
     }
 
-    pub(super) fn from_hmac(scheme: Scheme, key: hmac::Key) -> Result<Self, Unusable> {
+    pub(super) fn from_hmac(scheme: Scheme, key: Box<hmac::Key>) -> Result<Self, Unusable> {
         let (_, length) = hmac_scheme(scheme).ok_or(Unusable("only an HMAC algorithm takes a secret"))?;
         Ok(Self { scheme, length, key: Key::Secret(key) })
     }

@@ -37,6 +37,7 @@ fn rsa_has_its_own_door() {
     }
     assert_misuse(SigningKey::from_rsa_pkcs8(Algorithm::EdDsa, &der), "from_pkcs8");
     assert_misuse(SigningKey::from_pkcs8(Algorithm::EdDsa, &der), "PKCS#8");
+    assert_misuse(SigningKey::from_rsa_pkcs8_pem(Algorithm::Rs256, include_str!("rsa_1024.pem")), "2048");
 }
 
 #[test]
