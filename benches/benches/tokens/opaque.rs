@@ -59,7 +59,7 @@ fn check(length: Length, runtime: &Runtime, sessions: usize, id: &str) -> Result
     );
     claim(id, &ours.net_of(&nothing), &base.net_of(&nothing));
     remark(format_args!(
-        "  sqlx asks a thread of its own: the query takes ten times as long where that has to wake an idle core"
+        "  sqlx asks a thread of its own: where that has to wake an idle core, the query takes up to ten times as long"
     ));
     Ok(())
 }
