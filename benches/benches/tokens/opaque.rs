@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use ring::digest;
-use signoff_benches::{Contestant, Length, Unit, claim, file_system, interleave};
+use signoff_benches::{Contestant, Length, Unit, claim, file_system, interleave, remark};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::runtime::Runtime;
@@ -58,6 +58,9 @@ fn check(length: Length, runtime: &Runtime, sessions: usize, id: &str) -> Result
         ],
     );
     claim(id, &ours.net_of(&nothing), &base.net_of(&nothing));
+    remark(format_args!(
+        "  sqlx asks a thread of its own: where that has to wake an idle core, the query takes up to ten times as long"
+    ));
     Ok(())
 }
 

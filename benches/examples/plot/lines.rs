@@ -1,17 +1,9 @@
-//! Draws what the benches `revocation` and `revocation_memory` save: what a check takes, and what an entry weighs.
-//!
-//! It knows two panels and how to keep names apart, and is no plotting library.
-//!
-//! ```console
-//! $ cargo bench --bench revocation -- --save $PWD/docs/benchmarks/revocation.tsv
-//! $ cargo bench --bench revocation_memory -- --save $PWD/docs/benchmarks/revocation_memory.tsv
-//! $ cargo run -p signoff-benches --example plot
-//! ```
+//! Revocation: what a check takes and what an entry weighs, as lines over the number of entries.
 
-use std::error::Error;
 use std::fmt::{self, Write};
-use std::fs;
-use std::path::Path;
+
+use crate::FONT;
+use crate::axis::{Axis, grouped};
 
 const WIDTH: f64 = 1300.0;
 const HEIGHT: f64 = 560.0;
@@ -21,9 +13,6 @@ const BOTTOM: f64 = 494.0;
 const PANEL_WIDTH: f64 = 360.0;
 /// The least distance between two names, from baseline to baseline.
 const LINE_HEIGHT: f64 = 17.0;
-
-const FONT: &str =
-    r##"font-family="system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif" font-size="13" fill="#333333""##;
 
 const OURS: &str = "signoff";
 const FLOOR: &str = "random line read";
@@ -42,24 +31,15 @@ const LOOKS: [(&str, &str); 11] = [
     ("evmap 11", "#4a7f8c"),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    let read = |name| fs::read_to_string(docs.join("benchmarks").join(name));
-    let (times, weights) = (read("revocation.tsv")?, read("revocation_memory.tsv")?);
-    let (times, weights) = Row::parse_all(&times).zip(Row::parse_all(&weights)).ok_or("not tables of the benches")?;
-    fs::write(docs.join("revocation.svg"), draw(&times, &weights)?)?;
-    Ok(())
-}
-
 /// One structure at one size, and what was measured.
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     structure: &'a str,
     entries: f64,
     value: f64,
 }
 
 impl<'a> Row<'a> {
-    fn parse_all(table: &'a str) -> Option<Vec<Self>> {
+    pub(crate) fn parse_all(table: &'a str) -> Option<Vec<Self>> {
         table.lines().skip(1).map(Self::parse).collect()
     }
 
@@ -71,7 +51,7 @@ impl<'a> Row<'a> {
     }
 }
 
-fn draw(times: &[Row<'_>], weights: &[Row<'_>]) -> Result<String, fmt::Error> {
+pub(crate) fn draw(times: &[Row<'_>], weights: &[Row<'_>]) -> Result<String, fmt::Error> {
     let nothing = times.iter().filter(|row| row.structure == "nothing").map(|row| row.value);
     let nothing = nothing.fold(f64::INFINITY, f64::min);
     let mut svg = String::new();
@@ -198,48 +178,6 @@ impl Panel {
     }
 }
 
-/// A logarithmic axis.
-struct Axis {
-    least: f64,
-    most: f64,
-    from: f64,
-    to: f64,
-}
-
-impl Axis {
-    /// The axis from `from` to `to` on which all of these have a place.
-    fn over(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
-        let least = values.clone().fold(f64::INFINITY, f64::min);
-        Self { least, most: values.fold(0.0, f64::max), from, to }
-    }
-
-    /// The axis from tick to tick.
-    fn rounded(mut self) -> Self {
-        let ticks = steps(&[1.0, 2.0, 5.0]);
-        self.least = ticks.iter().copied().filter(|tick| *tick <= self.least).fold(1.0, f64::max);
-        self.most = ticks.iter().copied().filter(|tick| *tick >= self.most).fold(f64::INFINITY, f64::min);
-        self
-    }
-
-    fn place(&self, value: f64) -> f64 {
-        self.from + (value / self.least).ln() / (self.most / self.least).ln() * (self.to - self.from)
-    }
-
-    /// The decades times `factors`, as far as the axis goes.
-    fn ticks(&self, factors: &[f64]) -> Vec<f64> {
-        let within = (self.least * 0.999)..=(self.most * 1.001);
-        steps(factors).into_iter().filter(|tick| within.contains(tick)).collect()
-    }
-}
-
-/// The decades, each times all of these.
-fn steps(factors: &[f64]) -> Vec<f64> {
-    (0..12)
-        .map(|power| 10_f64.powi(power))
-        .flat_map(|decade| factors.iter().map(move |factor| decade * factor))
-        .collect()
-}
-
 /// Moves names, sorted from top to bottom, as little as it takes for all of them to be legible.
 fn apart(mut places: Vec<f64>) -> Vec<f64> {
     // Each pass pushes neighbours that are too close away from each other by equal parts.
@@ -253,17 +191,4 @@ fn apart(mut places: Vec<f64>) -> Vec<f64> {
         }
     }
     places
-}
-
-/// The number with a comma before every three digits.
-fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
