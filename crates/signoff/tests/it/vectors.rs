@@ -63,24 +63,23 @@ fn the_published_tokens_are_good_elsewhere() {
 async fn published_tokens_are_not_ours() {
     let keys = Keys::new();
     let signoff = keys.service().await;
-    let check = |name: &str, token: &str, expect: &[Rejection]| {
+    let check = |name: &str, token: &str, expect: Rejection| {
         let refused = signoff.verify(token).unwrap_err();
-        assert!(expect.contains(&refused), "{name}: {refused:?}");
+        assert_eq!(refused, expect, "{name}");
     };
-    check("RFC 7515, A.1: `typ` is JWT", &compact(A1), &[WrongType]);
-    // Refused by `alg` as long as we know no RSA, else for want of `typ`.
-    check("RFC 7515, A.2: RS256", &compact(A2), &[Malformed, WrongAlgorithm]);
-    check("RFC 7515, A.3: no `typ`", &compact(A3), &[Malformed]);
-    check("RFC 7515, A.4: ES512", A4, &[WrongAlgorithm]);
-    check("RFC 7515, A.5: unsecured", &compact([NONE, ""]), &[Malformed]);
-    check("the same with some signature", &compact([NONE, A1[1]]), &[WrongAlgorithm]);
+    check("RFC 7515, A.1: `typ` is JWT", &compact(A1), WrongType);
+    check("RFC 7515, A.2: no `typ`", &compact(A2), Malformed);
+    check("RFC 7515, A.3: no `typ`", &compact(A3), Malformed);
+    check("RFC 7515, A.4: ES512", A4, WrongAlgorithm);
+    check("RFC 7515, A.5: unsecured", &compact([NONE, ""]), Malformed);
+    check("the same with some signature", &compact([NONE, A1[1]]), WrongAlgorithm);
     let general = json!({ "payload": JOE, "signatures": [{ "protected": A3[0], "header": {}, "signature": A3[1] }] });
-    check("RFC 7515, A.6: JSON serialization", &general.to_string(), &[Malformed]);
+    check("RFC 7515, A.6: JSON serialization", &general.to_string(), Malformed);
     let flattened = json!({ "payload": JOE, "protected": A3[0], "header": { "kid": "x" }, "signature": A3[1] });
-    check("RFC 7515, A.7: flattened", &flattened.to_string(), &[Malformed]);
-    check("RFC 7519, A.1: encrypted", ENCRYPTED, &[Malformed]);
+    check("RFC 7515, A.7: flattened", &flattened.to_string(), Malformed);
+    check("RFC 7519, A.1: encrypted", ENCRYPTED, Malformed);
     let nested = format!("{}.AA.{}.AA.AA", NESTED[0], NESTED[1]);
-    check("RFC 7519, A.2: nested", &nested, &[Malformed]);
+    check("RFC 7519, A.2: nested", &nested, Malformed);
     // Cut down to three parts it is still no signed token.
-    check("three parts of it", &compact([NESTED[0], NESTED[1]]), &[Malformed]);
+    check("three parts of it", &compact([NESTED[0], NESTED[1]]), Malformed);
 }
