@@ -46,6 +46,9 @@ pub(crate) fn judge(token: &str) -> Judged {
             assert!(classes.is_empty(), "we accept it, but it is {classes:?}: {token}");
             assert_eq!(respell(token), token, "accepted in another spelling than its own");
             oracle::check_same_reading(&theirs, &live);
+            // What was remembered of the first look does not change the second.
+            let again = service().signoff.verify(token).unwrap();
+            oracle::check_same_reading(&theirs, &again);
             Judged::BothAccept(Box::new(live))
         }
         (Ok(live), Err(error)) => {

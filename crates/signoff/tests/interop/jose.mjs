@@ -15,21 +15,18 @@ const GENERATED = {
 function generate(alg) {
   if (alg.startsWith("HS")) {
     const secret = randomBytes(Number(alg.slice(2)) / 8);
-    return { jwk: createSecretKey(secret).export({ format: "jwk" }), raw: secret.toString("base64url") };
+    const jwk = createSecretKey(secret).export({ format: "jwk" });
+    return { jwk, public: null, raw: secret.toString("base64url") };
   }
-  const { privateKey } = generateKeyPairSync(...GENERATED[alg]);
+  const { privateKey, publicKey } = generateKeyPairSync(...GENERATED[alg]);
   const der = privateKey.export({ type: "pkcs8", format: "der" });
-  return { jwk: privateKey.export({ format: "jwk" }), raw: der.toString("base64url") };
+  const [jwk, shared] = [privateKey, publicKey].map((key) => key.export({ format: "jwk" }));
+  return { jwk, public: shared, raw: der.toString("base64url") };
 }
 
-function publicOf(jwk) {
-  if (jwk.kty === "oct") return jwk;
-  const { d, p, q, dp, dq, qi, oth, ...rest } = jwk;
-  return rest;
-}
-
-async function exchange({ alg, jwk, kid, jwks, token, changed, claims, required, issuer, audience }) {
-  const key = await importJWK(publicOf(jwk), alg);
+async function exchange({ alg, jwk, public: shared, kid, jwks, token, changed, claims, required, issuer, audience }) {
+  const asymmetric = shared !== null;
+  const key = await importJWK(asymmetric ? shared : jwk, alg);
   const expected = { issuer, audience, typ: "at+jwt", algorithms: [alg], requiredClaims: required };
   const { payload } = await jwtVerify(token, key, expected);
   const refusal = async (token, expected) => {
@@ -40,14 +37,13 @@ async function exchange({ alg, jwk, kid, jwks, token, changed, claims, required,
       return error.code;
     }
   };
-  const asymmetric = jwk.kty !== "oct";
   const sign = (header) => new SignJWT(claims).setProtectedHeader(header).sign(
     asymmetric ? createPrivateKey({ key: jwk, format: "jwk" }) : key,
   );
   return {
     read: payload,
     read_by_set: asymmetric ? (await jwtVerify(token, createLocalJWKSet(jwks), expected)).payload : null,
-    thumbprint: asymmetric ? await calculateJwkThumbprint(publicOf(jwk)) : null,
+    thumbprint: asymmetric ? await calculateJwkThumbprint(shared) : null,
     refusal_of_changed: await refusal(changed, expected),
     refusal_of_audience: await refusal(token, { ...expected, audience: `${audience}/other` }),
     minted: await sign({ alg, typ: "at+jwt", kid }),

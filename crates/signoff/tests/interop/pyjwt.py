@@ -17,7 +17,6 @@ GENERATED = {
     "RS256": lambda: rsa.generate_private_key(65537, 2048),
     "PS256": lambda: rsa.generate_private_key(65537, 2048),
 }
-PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 
 
 def base64url(data):
@@ -25,24 +24,22 @@ def base64url(data):
 
 
 def generate(alg):
-    algorithm = jwt.get_algorithm_by_name(alg)
+    to_jwk = jwt.get_algorithm_by_name(alg).to_jwk
     if alg.startswith("HS"):
-        raw = secret = secrets.token_bytes(int(alg[2:]) // 8)
-    else:
-        secret = GENERATED[alg]()
-        raw = secret.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    return {"jwk": algorithm.to_jwk(secret, as_dict=True), "raw": base64url(raw)}
-
-
-def public_of(jwk):
-    return jwk if jwk["kty"] == "oct" else {name: value for name, value in jwk.items() if name not in PRIVATE}
+        secret = secrets.token_bytes(int(alg[2:]) // 8)
+        return {"jwk": to_jwk(secret, as_dict=True), "public": None, "raw": base64url(secret)}
+    key = GENERATED[alg]()
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = to_jwk(key.public_key(), as_dict=True)
+    return {"jwk": to_jwk(key, as_dict=True), "public": public, "raw": base64url(der)}
 
 
 def exchange(order):
     alg, jwk, kid, claims = order["alg"], order["jwk"], order["kid"], order["claims"]
-    public = jwt.PyJWK(public_of(jwk), algorithm=alg)
+    asymmetric = order["public"] is not None
+    public = jwt.PyJWK(order["public"] if asymmetric else jwk, algorithm=alg)
 
     def read(token, key=public, audience=order["audience"]):
         typ = jwt.get_unverified_header(token)["typ"]
@@ -59,7 +56,6 @@ def exchange(order):
             return type(error).__name__
 
     private = jwt.PyJWK(jwk, algorithm=alg).key
-    asymmetric = jwk["kty"] != "oct"
     return {
         "read": read(order["token"]),
         "read_by_set": read(order["token"], jwt.PyJWKSet.from_dict(order["jwks"])[kid]) if asymmetric else None,

@@ -10,7 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use signoff::time::{Clock, SystemClock};
-use signoff::{Algorithm, KeySet, Login, MemoryStore, Rejection, Settings, SigningKey, Signoff, TokenId};
+use signoff::{
+    Algorithm, Error, KeySet, Login, MemoryStore, Rejection, Settings, SigningKey, Signoff, TokenId, VerifyingKey,
+};
 
 use crate::bank::subject;
 
@@ -21,15 +23,27 @@ const SUBJECT: &str = "Ärger \"🦊\" \\";
 
 const REQUIRED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "pos", "client_id"];
 
-/// What is exchanged with each partner. The partner makes the key, so that its documents are tried too.
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256];
+/// What is exchanged with each partner, and how we read the partner's key for it. The partner makes the key, so that its
+/// documents are tried too.
+const TABLE: [(Algorithm, fn(Algorithm, &[u8]) -> Result<SigningKey, Error>); 8] = [
+    (Algorithm::EdDsa, SigningKey::from_pkcs8),
+    (Algorithm::Es256, SigningKey::from_pkcs8),
+    (Algorithm::Es384, SigningKey::from_pkcs8),
+    (Algorithm::Hs256, SigningKey::from_secret),
+    (Algorithm::Hs384, SigningKey::from_secret),
+    (Algorithm::Hs512, SigningKey::from_secret),
+    (Algorithm::Ps256, SigningKey::from_rsa_pkcs8),
+    (Algorithm::Rs256, SigningKey::from_rsa_pkcs8),
+];
+/// How many of them have a public key.
+const PUBLIC: usize = 5;
 
 #[tokio::test]
 async fn jose() {
     let answers = exchange(&install_jose()).await;
     // jose computes thumbprints (RFC 7638), and ours are the same.
     let thumbprints: Vec<_> = answers.iter().filter(|(_, answer)| answer["thumbprint"].is_string()).collect();
-    assert!(thumbprints.len() >= 2);
+    assert_eq!(thumbprints.len(), PUBLIC);
     for (kid, answer) in thumbprints {
         assert_eq!(answer["thumbprint"], *kid);
     }
@@ -42,39 +56,43 @@ async fn pyjwt() {
 
 /// Everything that is exchanged with a partner; returns its answers, each with the `kid` of the key.
 async fn exchange(partner: &Partner) -> Vec<(String, Value)> {
-    let names = ALGORITHMS.map(Algorithm::name);
-    let generated = partner.ask(&json!({ "generate": names }));
+    let generated = partner.ask(&json!({ "generate": TABLE.map(|(algorithm, _)| algorithm.name()) }));
     let mut orders = Vec::new();
     let mut services = Vec::new();
-    for (n, algorithm) in ALGORITHMS.into_iter().enumerate() {
+    for (n, (algorithm, _)) in TABLE.into_iter().enumerate() {
         let signoff = service(&generated, n).await;
-        let kid = import(algorithm, &generated[n]).kid().to_owned();
+        let kid = import(n, &generated[n]).kid().to_owned();
         let login = Login::new(subject(SUBJECT)).scope("read write").claims(&json!({ "role": "teller" })).unwrap();
         let token = signoff.log_in(login).await.unwrap().token.expose().to_owned();
+        assert_eq!(signoff.jwks().keys.len(), PUBLIC);
         orders.push(json!({
-            "alg": algorithm.name(), "jwk": generated[n]["jwk"], "kid": kid, "jwks": signoff.jwks(),
-            "changed": changed(&token), "token": token, "claims": claims(), "required": REQUIRED, "issuer": ISSUER, "audience": AUDIENCE,
+            "alg": algorithm.name(), "jwk": generated[n]["jwk"], "public": generated[n]["public"], "kid": kid,
+            "jwks": signoff.jwks(), "changed": changed(&token), "token": token, "claims": claims(),
+            "required": REQUIRED, "issuer": ISSUER, "audience": AUDIENCE,
         }));
-        services.push((algorithm, kid, signoff));
+        services.push(signoff);
     }
     let answers = partner.ask(&json!({ "exchange": orders }));
     let mut named = Vec::new();
-    for (n, (algorithm, kid, signoff)) in services.into_iter().enumerate() {
-        check_reading(&answers[n], &orders[n], algorithm);
-        check_minted(&answers[n], &orders[n]["claims"], &signoff);
-        named.push((kid, answers[n].clone()));
+    for (n, order) in orders.iter().enumerate() {
+        check_reading(&answers[n], order);
+        check_minted(&answers[n], &order["claims"], &services[n]);
+        // The next service has the key as the partner publishes it.
+        check_minted(&answers[n], &order["claims"], &services[(n + 1) % TABLE.len()]);
+        named.push((order["kid"].as_str().unwrap().to_owned(), answers[n].clone()));
     }
     named
 }
 
 /// The partner has read from our token what we said.
-fn check_reading(answer: &Value, order: &Value, algorithm: Algorithm) {
+fn check_reading(answer: &Value, order: &Value) {
     let payload = order["token"].as_str().unwrap().split('.').nth(1).unwrap();
     let ours: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
-    assert_eq!(answer["read"], ours, "{algorithm:?}");
+    assert_eq!(answer["read"], ours, "{}", order["alg"]);
     assert_eq!(ours["sub"], SUBJECT);
-    let by_set = if algorithm == Algorithm::Hs256 { &Value::Null } else { &ours };
-    assert_eq!(answer["read_by_set"], *by_set, "{algorithm:?}");
+    // A secret is in no set.
+    let by_set = if order["public"].is_null() { &Value::Null } else { &ours };
+    assert_eq!(answer["read_by_set"], *by_set, "{}", order["alg"]);
     // Lest it accepts everything.
     assert!(
         ["ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "InvalidSignatureError"]
@@ -119,20 +137,30 @@ fn claims() -> Value {
     })
 }
 
-/// A service that signs with the partner's key number `signing` and verifies with all of them.
+/// A service that signs with the partner's key number `signing`, and verifies with the others, too.
 async fn service(generated: &Value, signing: usize) -> Signoff {
-    let key = |n: usize| import(ALGORITHMS[n], &generated[n]);
-    let others = (0..ALGORITHMS.len()).filter(|n| *n != signing);
-    let keys = others.fold(KeySet::new(key(signing)), |keys, n| keys.with_retired(key(n).verifying_key().clone()));
+    let others = (0..TABLE.len()).filter(|n| *n != signing).map(|n| published(n, &generated[n]));
+    let keys = others.fold(KeySet::new(import(signing, &generated[signing])), KeySet::with_retired);
     Signoff::open(MemoryStore::new(), keys, Settings::new(ISSUER, AUDIENCE)).await.unwrap()
 }
 
-/// A key that the partner made.
-fn import(algorithm: Algorithm, generated: &Value) -> SigningKey {
-    let raw = URL_SAFE_NO_PAD.decode(generated["raw"].as_str().unwrap()).unwrap();
-    match algorithm {
-        Algorithm::Hs256 => SigningKey::from_secret(Algorithm::Hs256, &raw).unwrap(),
-        _ => SigningKey::from_pkcs8(algorithm, &raw).unwrap(),
+/// A key that the partner made. As a JWK it is the same key.
+fn import(n: usize, generated: &Value) -> SigningKey {
+    let (algorithm, from_bytes) = TABLE[n];
+    let key = from_bytes(algorithm, &URL_SAFE_NO_PAD.decode(generated["raw"].as_str().unwrap()).unwrap()).unwrap();
+    let mut jwk = generated["jwk"].clone();
+    jwk["alg"] = algorithm.name().into();
+    if jwk["kty"] != "RSA" {
+        assert_eq!(SigningKey::from_jwk(&jwk.to_string()).unwrap().kid(), key.kid());
+    }
+    key
+}
+
+/// What a verifier has of the key: the JWK that the partner publishes; or the secret, there is nothing else.
+fn published(n: usize, generated: &Value) -> VerifyingKey {
+    match &generated["public"] {
+        Value::Null => import(n, generated).verifying_key().clone(),
+        public => VerifyingKey::from_jwk_as(TABLE[n].0, &public.to_string()).unwrap(),
     }
 }
 

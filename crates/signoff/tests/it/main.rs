@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod attacks;
 mod bank;
 mod conformance;
 mod faults;
@@ -11,3 +12,4 @@ mod oracle;
 mod sessions;
 mod times;
 mod tokens;
+mod vectors;
