@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils, aws_lc, rust_crypto};
 use jsonwebtoken::errors::Result;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-
-use crate::ring_provider;
+use signoff::key;
 
 /// What jsonwebtoken leaves the cryptography to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +23,7 @@ impl Backend {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AwsLcRs => "jsonwebtoken 11, aws_lc_rs",
-            Self::Ring => "jsonwebtoken 11, ring",
+            Self::Ring => "jsonwebtoken 11, ring (signoff::key::PROVIDER)",
             Self::RustCrypto => "jsonwebtoken 11, rust_crypto",
         }
     }
@@ -37,7 +36,7 @@ impl Backend {
     fn provider() -> &'static CryptoProvider {
         match SELECTED.load(Ordering::Relaxed) {
             selected if selected == Self::AwsLcRs as u8 => &aws_lc::DEFAULT_PROVIDER,
-            selected if selected == Self::Ring as u8 => &ring_provider::PROVIDER,
+            selected if selected == Self::Ring as u8 => &key::PROVIDER,
             _ => &rust_crypto::DEFAULT_PROVIDER,
         }
     }

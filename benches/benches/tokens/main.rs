@@ -17,7 +17,6 @@ mod mint;
 mod opaque;
 mod ours;
 mod peers;
-mod ring_provider;
 mod seen;
 mod simple;
 mod table;

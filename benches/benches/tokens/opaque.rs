@@ -25,7 +25,7 @@ pub(crate) fn run(length: Length, runtime: &Runtime) -> Result<(), Box<dyn Error
 fn check(length: Length, runtime: &Runtime, sessions: usize, id: &str) -> Result<(), Box<dyn Error>> {
     // What a check from the cache takes does not depend on the store, and a map in memory is quickly filled. With as
     // much room as this the cache turns nobody away.
-    let signoff = ours::open_opaque(runtime, 2 * sessions as u64)?;
+    let signoff = ours::open_opaque(runtime, 2 * sessions)?;
     let tokens = ours::tokens(runtime, &signoff, sessions)?;
     for token in &tokens {
         runtime.block_on(signoff.authenticate(token))?;
