@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 
 use crate::audit::AuditEvent;
-use crate::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, Terms};
+use crate::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Terms};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
 
@@ -177,6 +177,14 @@ impl<S: Store> Store for FailingStore<S> {
 
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
         pass!(self, self.store.purge(horizon, limit))
+    }
+
+    async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {
+        pass!(self, self.store.load_key_ring())
+    }
+
+    async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
+        pass!(self, self.store.save_key_ring(expected, document))
     }
 }
 

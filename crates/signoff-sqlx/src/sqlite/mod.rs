@@ -1,6 +1,7 @@
 //! SQLite: one process, one file, no server. This file opens it; its neighbours hold the SQL.
 
 mod audit;
+mod key_ring;
 mod log;
 mod owner;
 mod sessions;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
-use signoff::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Terms};
+use signoff::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, StoredKeyRing, Terms};
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -89,9 +90,13 @@ impl SqliteStore {
 }
 
 fn migrations() -> Migrator {
-    let sql = include_str!("../../migrations/sqlite/0001_signoff.sql");
-    let first = Migration::new(1, Cow::Borrowed("signoff"), MigrationType::Simple, sql.into_sql_str(), false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
+    let migration = |version, name, sql: &'static str| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        migration(1, "signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
+        migration(2, "key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
+    ]);
     // A table of our own, so that the application's migrations and ours do not meet.
     migrator.dangerous_set_table_name("_signoff_migrations");
     migrator
@@ -208,5 +213,13 @@ impl Store for SqliteStore {
         let revocations = log::purge(&mut transaction, horizon, limit).await?;
         transaction.commit().await.map_err(database)?;
         Ok(Purged { sessions, revocations })
+    }
+
+    async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {
+        key_ring::load(&self.readers).await
+    }
+
+    async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
+        key_ring::save(&self.writer, expected, document).await
     }
 }

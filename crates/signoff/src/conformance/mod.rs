@@ -10,6 +10,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod key_ring;
 mod log;
 mod races;
 mod sessions;
@@ -21,6 +22,7 @@ use crate::store::{Scope, SessionTarget, SignOff, Target};
 use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
+pub use key_ring::{concurrent_ring_savers_lose_nothing, the_key_ring_compares_versions};
 pub use log::{
     a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
     sign_off_is_one_batch, terms_never_shrink, the_log_is_complete_and_ordered, wide_revocations_cut_sessions_off,
@@ -58,6 +60,8 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     concurrent_updates_lose_nothing(&empty().await).await;
     concurrent_sign_offs_destroy_once(&empty().await).await;
     updates_never_revive(&empty().await).await;
+    the_key_ring_compares_versions(&empty().await).await;
+    concurrent_ring_savers_lose_nothing(&empty().await).await;
 }
 
 /// A time in the middle of nowhere; stores have no clock.

@@ -7,7 +7,7 @@ use super::{at, create, hash, load, login, one, session};
 use crate::{ErrorKind, Store, Update};
 
 /// Polls all futures until all are done: many callers at once, in one task.
-async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+pub(super) async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
     let mut done: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
     std::future::poll_fn(move |context: &mut Context<'_>| {

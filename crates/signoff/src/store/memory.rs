@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use signoff_revocation::{LogPage, Revocation, Scope};
 
 use super::{
-    LogRead, Outcome, Purged, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, Target, Terms,
+    LogRead, Outcome, Purged, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target,
+    Terms,
 };
 use crate::audit::AuditEvent;
 use crate::time::Timestamp;
@@ -36,6 +37,7 @@ struct State {
     /// The last position and the latest expiry of every wide scope in the log.
     cutoffs: HashMap<ScopeBuf, (Position, Timestamp)>,
     audit: Vec<AuditEvent>,
+    key_ring: Option<StoredKeyRing>,
 }
 
 #[derive(Debug)]
@@ -297,6 +299,20 @@ impl Store for MemoryStore {
             !drop
         });
         Ok(Purged { sessions: over.len() as u64, revocations })
+    }
+
+    async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {
+        Ok(self.lock()?.key_ring.clone())
+    }
+
+    async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
+        let mut state = self.lock()?;
+        let current = state.key_ring.as_ref().map_or(0, |ring| ring.version);
+        if current != expected {
+            return Ok(false);
+        }
+        state.key_ring = Some(StoredKeyRing { version: expected + 1, document: document.to_owned() });
+        Ok(true)
     }
 }
 

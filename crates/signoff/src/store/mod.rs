@@ -113,6 +113,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Deletes at most `limit` sessions whose absolute end, and at most `limit` log entries whose expiry, is at or
     /// before `horizon`, with their tokens. Never a live revocation, never an audit record.
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error>;
+
+    /// The key ring that all nodes share, as it was saved last, to the last byte; `None` when none was saved yet.
+    ///
+    /// - Never older than what an earlier call returned or saved.
+    async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error>;
+
+    /// Replaces the key ring if it is at version `expected`, or adds the first one if that is 0 and there is none. It is
+    /// then at version `expected + 1`.
+    ///
+    /// - `false` when it is at another version, or when there is one and `expected` is 0, or none and it is not: nothing
+    ///   is changed then. Of several savers who expect the same version, one succeeds.
+    async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error>;
 }
 
 /// What all openings of a store agree on, because revocations must outlive what an earlier opening promised.
@@ -296,6 +308,16 @@ pub struct Purged {
     pub revocations: u64,
 }
 
+/// The key ring as a store keeps it. What is secret in it is sealed; see [`keyring`](crate::keyring).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it")]
+pub struct StoredKeyRing {
+    /// How often it was saved: 1 for the first one.
+    pub version: u64,
+    /// A JSON text of at most 256 KiB.
+    pub document: String,
+}
+
 /// The one place in a process from which a store may be used.
 ///
 /// Two [`Signoff`](crate::Signoff)s on one store would not hear of each other's logouts, so the second is refused.
@@ -394,6 +416,12 @@ macro_rules! forward {
             }
             async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
                 (**self).purge(horizon, limit).await
+            }
+            async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {
+                (**self).load_key_ring().await
+            }
+            async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
+                (**self).save_key_ring(expected, document).await
             }
         }
     };
