@@ -3,13 +3,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::audit::AuditEvent;
+use crate::keyring::Tending;
 use crate::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Terms};
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
+use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
 
 pub use crate::time::ManualClock;
 
@@ -186,6 +188,20 @@ impl<S: Store> Store for FailingStore<S> {
     async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
         pass!(self, self.store.save_key_ring(expected, document))
     }
+}
+
+/// Brings the key ring in a store up to date as a [`Signoff`](crate::Signoff) does, for tests of stores: with access
+/// tokens that live for a quarter of an hour, and without revocations.
+///
+/// # Errors
+///
+/// * [`ErrorKind::Data`]: the ring is damaged, was changed by somebody else, or went back.
+/// * [`ErrorKind::Misuse`]: its key-encryption key was not given.
+/// * [`ErrorKind::Unavailable`]: the store did not answer.
+pub async fn tend_key_ring(ring: &KeyRing, store: &dyn Store, now: Timestamp) -> Result<KeySet, Error> {
+    let accepted_for = Duration::from_secs(900);
+    let tended = ring.tend(Tending { store, now, accepted_for, revoked: &|_| false }).await?;
+    Ok(tended.keys)
 }
 
 static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();

@@ -83,7 +83,7 @@ async fn what_is_no_database_is_refused_and_left_alone() {
 }
 
 /// Runs SQL on a closed database, as somebody with a shell would.
-async fn tamper(path: &std::path::Path, sql: &'static str) {
+pub(crate) async fn tamper(path: &std::path::Path, sql: &'static str) {
     use sqlx::{ConnectOptions, Connection};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut connection = options.connect().await.unwrap();

@@ -5,4 +5,5 @@
 mod conformance;
 mod crash;
 mod files;
+mod key_ring;
 mod service;
