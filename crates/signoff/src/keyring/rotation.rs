@@ -106,18 +106,18 @@ mod tests {
         let second = Duration::from_secs(1);
         let tight = Rotation { prepublish: Duration::from_secs(3_600 + 60 + 300), ..Rotation::default() };
         assert!(tight.clone().checked().is_ok());
-        let shortest = Rotation { period: tight.prepublish + second, ..tight.clone() };
+        let shortest = Rotation { period: tight.prepublish + second, ..tight };
         assert!(shortest.checked().is_ok());
         for bad in [
-            Rotation { prepublish: tight.prepublish - second, ..tight.clone() },
-            Rotation { jwks_max_age: tight.jwks_max_age + second, ..tight.clone() },
-            Rotation { refresh: tight.refresh + second, ..tight.clone() },
-            Rotation { refresh: Duration::ZERO, ..tight.clone() },
-            Rotation { jwks_max_age: Duration::MAX, ..tight.clone() },
-            Rotation { refresh: Duration::MAX, ..tight.clone() },
-            Rotation { period: tight.prepublish, ..tight.clone() },
-            Rotation { period: Duration::MAX, ..tight.clone() },
-            Rotation { prepublish: Duration::MAX, ..tight.clone() },
+            Rotation { prepublish: tight.prepublish - second, ..tight },
+            Rotation { jwks_max_age: tight.jwks_max_age + second, ..tight },
+            Rotation { refresh: tight.refresh + second, ..tight },
+            Rotation { refresh: Duration::ZERO, ..tight },
+            Rotation { jwks_max_age: Duration::MAX, ..tight },
+            Rotation { refresh: Duration::MAX, ..tight },
+            Rotation { period: tight.prepublish, ..tight },
+            Rotation { period: Duration::MAX, ..tight },
+            Rotation { prepublish: Duration::MAX, ..tight },
         ] {
             assert_eq!(bad.clone().checked().unwrap_err().kind(), ErrorKind::Misuse, "{bad:?}");
         }

@@ -3,10 +3,13 @@
 mod timeline;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::plan::Rules;
+use super::tend::Request;
 use super::*;
 use crate::test_util::{FailingStore, Fault};
-use crate::{MemoryStore, Store};
+use crate::{ErrorKind, MemoryStore, Store};
 
 const DAY: u64 = 24 * 3_600;
 
