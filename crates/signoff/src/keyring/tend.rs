@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use super::document::{Ring, RingKey};
+use super::document::{MAX_KEYS, Ring, RingKey};
 use super::plan::{self, Entry, Rules};
 use super::{KeyRing, KeyState, KeyStatus};
 use crate::store::Store;
@@ -77,7 +77,8 @@ impl KeyRing {
 
     /// Adds a key that was made elsewhere. It signs from the given time on, else after `prepublish`; from now on if the
     /// ring is new. A time before `now` is for a key that verifiers know already; before the time of the key that signs
-    /// now, the imported one only verifies, until what it signed so far is over. A key that is in the ring already stays as it is.
+    /// now, the imported one only verifies, until what it signed so far is over. A key that is in the ring already stays
+    /// as it is.
     ///
     /// # Errors
     ///
@@ -148,6 +149,10 @@ impl KeyRing {
         };
         match request {
             Request::Import(key, signs_from) if pool.iter().all(|known| known.entry.kid != key.kid()) => {
+                // The other half is for the rotation, which must not stop for want of room.
+                if pool.len() >= MAX_KEYS / 2 {
+                    return Err(Error::new(ErrorKind::Misuse, "the key ring is full: remove keys that are not needed"));
+                }
                 let entries: Vec<Entry> = pool.iter().map(|key| key.entry.clone()).collect();
                 let signing = plan::signing(&entries, now).map(|signing| signing.signs_from);
                 let signs_from = match (signs_from, signing) {
