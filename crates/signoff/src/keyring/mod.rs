@@ -7,11 +7,11 @@
 //!
 //! # Who can do what
 //!
-//! Private parts are sealed with a key-encryption key ([`KeyEncryptionKey`], AES-256-GCM) that the application gives and
-//! the database never sees. The seal covers the whole ring, so whoever can write to the database but lacks that key can
+//! Private parts are sealed with a key-encryption key ([`KeyEncryptionKey`], AES-256-GCM) that the application gives
+//! and the database never sees. The seal covers the whole ring, so whoever can write to the database but lacks that key can
 //! neither read a key, nor add, prolong, exchange or leave out one: such a ring is refused. What they can do, as with
-//! every other row, is put back an earlier ring, or remove it. A node that has seen the later one refuses that; one that
-//! starts afterwards cannot know. So a key that leaked must also be revoked
+//! every other row, is put back an earlier ring, or remove it. A node that has seen the later one refuses that; one
+//! that starts afterwards cannot know. So a key that leaked must also be revoked
 //! ([`Scope::Key`](crate::Scope::Key)), which is remembered elsewhere.
 //!
 //! Whoever has the key-encryption key and can read the database can sign as the service.
@@ -84,8 +84,8 @@ pub struct KeyStatus {
 }
 
 impl KeyRing {
-    /// A ring that these keys seal and open, and that rotates like this. The keys that sign are in the store, or are made
-    /// when the ring is first tended.
+    /// A ring that these keys seal and open, and that rotates like this. The keys that sign are in the store, or are
+    /// made when the ring is first tended.
     ///
     /// # Errors
     ///

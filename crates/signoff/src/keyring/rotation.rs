@@ -33,8 +33,8 @@ pub struct Rotation {
     /// How long a key is published before it signs; less than `period`. Defaults to one day, because verifiers that
     /// keep the published set for longer than they were told exist.
     pub prepublish: Duration,
-    /// How long others may keep a copy of the published set: the `max-age` of its `Cache-Control`. Defaults to one hour,
-    /// because a key that leaked and was removed is accepted by them for that long.
+    /// How long others may keep a copy of the published set: the `max-age` of its `Cache-Control`. Defaults to one
+    /// hour, because a key that leaked and was removed is accepted by them for that long.
     pub jwks_max_age: Duration,
     /// How often every node reads the ring; at least one second. Defaults to one minute, because that costs one small
     /// query.

@@ -77,8 +77,8 @@ impl KeyRing {
 
     /// Adds a key that was made elsewhere. It signs from the given time on, else after `prepublish`; from now on if the
     /// ring is new. A time before `now` is for a key that verifiers know already; before the time of the key that signs
-    /// now, the imported one only verifies, until what it signed so far is over. A key that is in the ring already stays
-    /// as it is.
+    /// now, the imported one only verifies, until what it signed so far is over. A key that is in the ring already
+    /// stays as it is.
     ///
     /// # Errors
     ///

@@ -119,11 +119,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Never older than what an earlier call returned or saved.
     async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error>;
 
-    /// Replaces the key ring if it is at version `expected`, or adds the first one if that is 0 and there is none. It is
-    /// then at version `expected + 1`.
+    /// Replaces the key ring if it is at version `expected`, or adds the first one if that is 0 and there is none. It
+    /// is then at version `expected + 1`.
     ///
-    /// - `false` when it is at another version, or when there is one and `expected` is 0, or none and it is not: nothing
-    ///   is changed then. Of several savers who expect the same version, one succeeds.
+    /// - `false` when it is at another version, or when there is one and `expected` is 0, or none and it is not:
+    ///   nothing is changed then. Of several savers who expect the same version, one succeeds.
     async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error>;
 }
 
