@@ -8,6 +8,16 @@ use crate::{nanos_each, now};
 /// Lookups per round, unless there is a reason for another number.
 pub const BATCH: usize = 10_000;
 
+/// Calls at the beginning of a round that are not timed, see [`warm_nanos_each`].
+pub const WARM: usize = 4;
+
+/// As [`nanos_each`], after a few calls that are not timed: what the contestant before has left in the caches, or has
+/// driven out of them, would otherwise be charged to the next one.
+pub fn warm_nanos_each(count: usize, mut call: impl FnMut()) -> f64 {
+    (0..WARM).for_each(|_| call());
+    nanos_each(count, |_| call())
+}
+
 /// Nanoseconds of a lookup that overlaps with no other, as if the rest of a request lay between them. Making the key
 /// and reading the clock are included; a lookup that does nothing shows what they take.
 ///

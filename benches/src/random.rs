@@ -12,3 +12,11 @@ pub const fn mix(n: u64) -> u64 {
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)
 }
+
+/// Puts values into an order that this number decides.
+pub fn shuffle<T>(values: &mut [T], number: u64) {
+    for place in (1..values.len()).rev() {
+        let other = scale(mix(number << 8 ^ place as u64), place as u64 + 1);
+        values.swap(place, other as usize);
+    }
+}

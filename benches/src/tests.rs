@@ -28,6 +28,19 @@ fn a_quantile_is_one_of_the_values() {
 }
 
 #[test]
+fn everybody_follows_everybody() {
+    let mut order: Vec<_> = (0..4).collect();
+    let mut pairs = [[0; 4]; 4];
+    for round in 0..1_200 {
+        random::shuffle(&mut order, round);
+        order.windows(2).for_each(|pair| pairs[pair[0]][pair[1]] += 1);
+    }
+    // Each of 12 pairs is expected 300 times.
+    let others = (0..4).flat_map(|a| (0..4).map(move |b| (a, b))).filter(|(a, b)| a != b);
+    assert!(others.into_iter().all(|(a, b)| (220..380).contains(&pairs[a][b])), "{pairs:?}");
+}
+
+#[test]
 fn everybody_has_a_turn_in_every_round() {
     let (mut a, mut b) = (0.0, 0.0);
     let count = |n: &mut f64| {

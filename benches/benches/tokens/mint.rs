@@ -7,7 +7,8 @@ use std::hint::black_box;
 
 use ring::digest;
 use ring::rand::SecureRandom;
-use signoff_benches::{Contestant, Length, Unit, claim, interleave, interleave_all, nanos_each};
+use signoff_benches::loops::warm_nanos_each;
+use signoff_benches::{Contestant, Length, Unit, claim, interleave, interleave_all};
 use tokio::runtime::Runtime;
 
 use crate::claims::signed;
@@ -34,12 +35,12 @@ fn jwt(length: Length, runtime: &Runtime, scheme: Scheme, table: &mut Table) -> 
 
     let mut contestants = vec![
         Contestant::new(OURS, || {
-            nanos_each(batch, |_| {
+            warm_nanos_each(batch, || {
                 black_box(minter.mint());
             })
         }),
         Contestant::new(FLOOR, || {
-            nanos_each(batch, |_| {
+            warm_nanos_each(batch, || {
                 pair.sign(black_box(message), &mut signature);
                 black_box(&signature);
             })
@@ -65,12 +66,12 @@ fn opaque(length: Length) {
         length.pick(1_001, 301),
         [
             Contestant::new(OURS, || {
-                nanos_each(BATCH, |_| {
+                warm_nanos_each(BATCH, || {
                     black_box(ours::mint_opaque());
                 })
             }),
             Contestant::new("ring, 64 random bytes and SHA-256 of 53 alone", || {
-                nanos_each(BATCH, |_| {
+                warm_nanos_each(BATCH, || {
                     let mut bytes = [0; 64];
                     rng.fill(&mut bytes).expect("there are random numbers");
                     black_box(digest::digest(&digest::SHA256, &bytes[..53]));

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::hint::black_box;
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use signoff_benches::{Contestant, nanos_each};
+use signoff_benches::Contestant;
+use signoff_benches::loops::warm_nanos_each;
 
 use crate::arrivals::{Arrivals, Order};
 use crate::backends::Backend;
@@ -97,7 +98,7 @@ pub(crate) fn minters(scheme: Scheme, like: &str, batch: usize) -> Result<Vec<Co
         };
         all.push(Contestant::new(backend.name(), move || {
             backend.select();
-            nanos_each(batch, |_| {
+            warm_nanos_each(batch, || {
                 black_box(encode(black_box(&header), black_box(&payload), &key).expect("jsonwebtoken signs"));
             })
         }));
@@ -105,7 +106,7 @@ pub(crate) fn minters(scheme: Scheme, like: &str, batch: usize) -> Result<Vec<Co
     let (simple, Payload { sub, jti, sid, pos, client_id, role, .. }) = (Simple::new(scheme)?, payload()?);
     let own = Own { sid, pos, client_id, role };
     all.push(Contestant::new(SIMPLE, move || {
-        nanos_each(pure_rust(scheme, batch), |_| {
+        warm_nanos_each(pure_rust(scheme, batch), || {
             black_box(simple.mint(black_box(&sub), &jti, black_box(&own)));
         })
     }));

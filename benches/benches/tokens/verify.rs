@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::hint::black_box;
 
-use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, nanos_each, remark};
+use signoff_benches::loops::{WARM, warm_nanos_each};
+use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, remark};
 use tokio::runtime::Runtime;
 
 use crate::arrivals::{Arrivals, Order};
@@ -42,7 +43,7 @@ fn first(length: Length, runtime: &Runtime, scheme: Scheme, table: &mut Table) -
     let remembers = !matches!(scheme, Scheme::Hs256 | Scheme::Rs256);
     let remembering = if remembers { Some(ours::open(runtime, scheme, Memory::Default)?) } else { None };
     let new = match &remembering {
-        Some(signoff) => ours::tokens(runtime, signoff, (rounds + 1) * batch)?,
+        Some(signoff) => ours::tokens(runtime, signoff, (rounds + 1) * (WARM + batch))?,
         None => Vec::new(),
     };
 
@@ -95,7 +96,7 @@ fn floor(pair: &Pair, tokens: &[String], batch: usize) -> impl FnMut() -> f64 {
     let signatures: Vec<_> = signatures.collect();
     let mut turn = 0;
     move || {
-        nanos_each(batch, |_| {
+        warm_nanos_each(batch, || {
             turn = (turn + 1) % signatures.len();
             let (message, signature) = black_box(&signatures[turn]);
             assert!(verify(message, signature));
