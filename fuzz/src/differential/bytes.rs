@@ -82,7 +82,7 @@ pub(super) fn mutate(text: &mut Vec<u8>, prng: &mut Prng) {
             let units = String::from_utf8_lossy(text).into_owned();
             *text = units
                 .encode_utf16()
-                .flat_map(|unit| if at % 2 == 0 { unit.to_le_bytes() } else { unit.to_be_bytes() })
+                .flat_map(|unit| if at.is_multiple_of(2) { unit.to_le_bytes() } else { unit.to_be_bytes() })
                 .collect();
         }
         _ => structural(text, prng),

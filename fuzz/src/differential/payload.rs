@@ -76,6 +76,7 @@ pub(super) fn mutate(members: &mut Members, prng: &mut Prng) {
         }
         11 => members.set(prng.pick(&["jti", "sid"]), literal::escape(&literal::id(prng), prng)),
         12 => revoke(members, prng),
+        13 if prng.one_in(2) => twins(members, prng),
         13 => {
             let name = prng.pick(&["aud", "client_id", "exp", "iat", "iss", "jti", "pos", "scope", "sid", "sub"]);
             members.insert_anywhere(literal::quote(name), literal::odd_value(prng), prng);
@@ -90,6 +91,15 @@ pub(super) fn mutate(members: &mut Members, prng: &mut Prng) {
             let value = literal::nested(depth, prng);
             members.insert_anywhere(literal::quote("deep"), value, prng);
         }
+    }
+}
+
+/// Plain members as most applications have them, behind ours; as often as not, two have one name.
+fn twins(members: &mut Members, prng: &mut Prng) {
+    for _ in 0..2 + prng.below(16) {
+        let name = format!("{}{}", prng.pick(&["a", "role", "x-", ""]), prng.below(24));
+        let value = prng.pick(&["1", "true", "false", "null", "\"x\"", "\"\"", "0", "12345678901234567"]);
+        members.push(&name, value);
     }
 }
 

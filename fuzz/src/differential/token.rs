@@ -86,11 +86,11 @@ fn mutate(token: &str, key: Key, prng: &mut Prng) -> String {
         13 => format!("{}.{}.{}", STANDARD.encode(decoded(part(0))), STANDARD.encode(decoded(part(1))), part(2)),
         14 => format!("{}.{}.{signature}", part(1), part(0)),
         15 => confuse(input, prng),
-        16 => with_alg(token, prng.pick(&["none", "None", "NONE", ""]), "", ""),
-        17 => with_alg(token, "none", "", signature),
+        16 => with_alg(token, prng.pick(&["none", "None", "NONE", ""]), ""),
+        17 => with_alg(token, "none", signature),
         18 => {
             let hash = [("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)][prng.below(2)];
-            let input = with_alg(token, hash.0, "", "");
+            let input = with_alg(token, hash.0, "");
             let input = input.trim_end_matches('.');
             format!("{input}.{}", tag(hash.1, &SECRET, input.as_bytes()))
         }
@@ -135,10 +135,9 @@ fn confuse(input: &str, prng: &mut Prng) -> String {
 }
 
 /// The same token with another `alg` in its header, and another signature.
-fn with_alg(token: &str, alg: &str, typ: &str, signature: &str) -> String {
+fn with_alg(token: &str, alg: &str, signature: &str) -> String {
     let (_, payload) = token.rsplit_once('.').unwrap().0.split_once('.').unwrap();
-    let typ = if typ.is_empty() { "at+jwt" } else { typ };
-    let header = format!(r#"{{"alg":"{alg}","typ":"{typ}","kid":"{}"}}"#, Key::Hs256.kid());
+    let header = format!(r#"{{"alg":"{alg}","typ":"at+jwt","kid":"{}"}}"#, Key::Hs256.kid());
     format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(header))
 }
 

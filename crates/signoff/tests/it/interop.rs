@@ -23,18 +23,24 @@ const SUBJECT: &str = "Ärger \"🦊\" \\";
 
 const REQUIRED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "pos", "client_id"];
 
-/// What is exchanged with each partner, and how we read the partner's key for it. The partner makes the key, so that its
-/// documents are tried too.
-const TABLE: [(Algorithm, fn(Algorithm, &[u8]) -> Result<SigningKey, Error>); 8] = [
-    (Algorithm::EdDsa, SigningKey::from_pkcs8),
-    (Algorithm::Es256, SigningKey::from_pkcs8),
-    (Algorithm::Es384, SigningKey::from_pkcs8),
-    (Algorithm::Hs256, SigningKey::from_secret),
-    (Algorithm::Hs384, SigningKey::from_secret),
-    (Algorithm::Hs512, SigningKey::from_secret),
-    (Algorithm::Ps256, SigningKey::from_rsa_pkcs8),
-    (Algorithm::Rs256, SigningKey::from_rsa_pkcs8),
+/// What is exchanged with each partner. The partner makes the key, so that its documents are tried too.
+const TABLE: [Row; 8] = [
+    Row { algorithm: Algorithm::EdDsa, from_bytes: SigningKey::from_pkcs8 },
+    Row { algorithm: Algorithm::Es256, from_bytes: SigningKey::from_pkcs8 },
+    Row { algorithm: Algorithm::Es384, from_bytes: SigningKey::from_pkcs8 },
+    Row { algorithm: Algorithm::Hs256, from_bytes: SigningKey::from_secret },
+    Row { algorithm: Algorithm::Hs384, from_bytes: SigningKey::from_secret },
+    Row { algorithm: Algorithm::Hs512, from_bytes: SigningKey::from_secret },
+    Row { algorithm: Algorithm::Ps256, from_bytes: SigningKey::from_rsa_pkcs8 },
+    Row { algorithm: Algorithm::Rs256, from_bytes: SigningKey::from_rsa_pkcs8 },
 ];
+
+struct Row {
+    algorithm: Algorithm,
+    /// How we read the partner's key.
+    from_bytes: fn(Algorithm, &[u8]) -> Result<SigningKey, Error>,
+}
+
 /// How many of them have a public key.
 const PUBLIC: usize = 5;
 
@@ -56,10 +62,10 @@ async fn pyjwt() {
 
 /// Everything that is exchanged with a partner; returns its answers, each with the `kid` of the key.
 async fn exchange(partner: &Partner) -> Vec<(String, Value)> {
-    let generated = partner.ask(&json!({ "generate": TABLE.map(|(algorithm, _)| algorithm.name()) }));
+    let generated = partner.ask(&json!({ "generate": TABLE.map(|row| row.algorithm.name()) }));
     let mut orders = Vec::new();
     let mut services = Vec::new();
-    for (n, (algorithm, _)) in TABLE.into_iter().enumerate() {
+    for (n, Row { algorithm, .. }) in TABLE.into_iter().enumerate() {
         let signoff = service(&generated, n).await;
         let kid = import(n, &generated[n]).kid().to_owned();
         let login = Login::new(subject(SUBJECT)).scope("read write").claims(&json!({ "role": "teller" })).unwrap();
@@ -146,7 +152,7 @@ async fn service(generated: &Value, signing: usize) -> Signoff {
 
 /// A key that the partner made. As a JWK it is the same key.
 fn import(n: usize, generated: &Value) -> SigningKey {
-    let (algorithm, from_bytes) = TABLE[n];
+    let Row { algorithm, from_bytes } = TABLE[n];
     let key = from_bytes(algorithm, &URL_SAFE_NO_PAD.decode(generated["raw"].as_str().unwrap()).unwrap()).unwrap();
     let mut jwk = generated["jwk"].clone();
     jwk["alg"] = algorithm.name().into();
@@ -160,7 +166,7 @@ fn import(n: usize, generated: &Value) -> SigningKey {
 fn published(n: usize, generated: &Value) -> VerifyingKey {
     match &generated["public"] {
         Value::Null => import(n, generated).verifying_key().clone(),
-        public => VerifyingKey::from_jwk_as(TABLE[n].0, &public.to_string()).unwrap(),
+        public => VerifyingKey::from_jwk_as(TABLE[n].algorithm, &public.to_string()).unwrap(),
     }
 }
 
