@@ -131,7 +131,7 @@ async fn service(generated: &Value, signing: usize) -> Signoff {
 fn import(algorithm: Algorithm, generated: &Value) -> SigningKey {
     let raw = URL_SAFE_NO_PAD.decode(generated["raw"].as_str().unwrap()).unwrap();
     match algorithm {
-        Algorithm::Hs256 => SigningKey::from_secret(&raw).unwrap(),
+        Algorithm::Hs256 => SigningKey::from_secret(algorithm, &raw).unwrap(),
         _ => SigningKey::from_pkcs8(algorithm, &raw).unwrap(),
     }
 }
