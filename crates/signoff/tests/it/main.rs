@@ -5,7 +5,12 @@
 mod bank;
 mod conformance;
 mod faults;
+mod foreign;
+mod foreign_keys;
+mod foreign_logout;
+mod foreign_tokens;
 mod interop;
+mod kinds;
 mod logout;
 mod oracle;
 mod sessions;
