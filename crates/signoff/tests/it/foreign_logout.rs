@@ -145,6 +145,28 @@ async fn tokens_of_the_same_second_die() {
     }
 }
 
+/// After a restart nobody remembers what was accepted; the position alone must do.
+#[tokio::test]
+async fn tokens_of_the_same_second_die_across_a_restart() {
+    for (before, after) in [(0, 0), (60, 60), (60, 0), (0, 60)] {
+        let store = std::sync::Arc::new(MemoryStore::new());
+        let open = async |leeway| {
+            let mut settings = settings(Delivery::Jwt);
+            settings.leeway = Leeway::new(secs(leeway)).unwrap();
+            Bank::open_on(std::sync::Arc::clone(&store), settings).await
+        };
+        let scene = Scene::on(open(before).await);
+        let token = scene.provider.access(&json!({"iat": now() + i64::try_from(before).unwrap()}));
+        assert_eq!(scene.verify(&token), Ok(()));
+        scene.bank.signoff.close().await;
+        let bank = open(after).await;
+        bank.signoff.revoke_foreign(&scene.issuer, Scope::Subject("alice"), Cause::logout()).await.unwrap();
+        bank.clock.advance(secs(before));
+        let verified = bank.signoff.verify_foreign(&scene.access, &token).map(drop);
+        assert_eq!(verified, Err(Rejection::Revoked), "leeway {before}, then {after}");
+    }
+}
+
 #[tokio::test]
 async fn a_wall_clock_that_steps_back_revives_nothing() {
     let scene = Scene::open().await;
