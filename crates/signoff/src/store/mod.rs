@@ -88,7 +88,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - [`Target::Subject`]: destroys all of the subject's sessions. Without `except` it appends one revocation of the
     ///   subject until `revoke_until`, also when there was no session; with `except` it spares that one and appends a
     ///   revocation per destroyed session instead.
-    /// - [`Target::Scope`]: appends a revocation until `revoke_until`; sessions of the scope are cut off by it.
+    /// - [`Target::Scope`]: appends a revocation until `revoke_until`, whatever kind of scope it is; sessions of the scope
+    ///   are cut off by it. Its name may be one that no subject, client or key of ours can have.
     /// - A destroyed session keeps its row, without its data and claims, until it is purged: found gone, not unknown.
     /// - Positions grow from one entry to the next across the batch, starting at `max(head + 1, now)`; the last one
     ///   becomes the head. Without entries the head stays.

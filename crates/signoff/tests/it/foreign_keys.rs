@@ -86,6 +86,23 @@ async fn a_storm_of_made_up_names_is_one_fetch() {
 }
 
 #[tokio::test]
+async fn who_asks_while_a_fetch_is_under_way_shares_it() {
+    let scene = Arc::new(scene().await);
+    let tasks: Vec<_> = (0..100)
+        .map(|_| {
+            let scene = Arc::clone(&scene);
+            tokio::spawn(async move { scene.bank.signoff.refresh_issuer(&scene.issuer).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(scene.source.asked(), 1);
+    scene.bank.signoff.refresh_issuer(&scene.issuer).await.unwrap();
+    assert_eq!(scene.source.asked(), 2, "asked for, whatever the cooldown says");
+}
+
+#[tokio::test]
 async fn a_new_key_is_found_and_an_old_one_dropped() {
     let scene = scene().await;
     let old = scene.token(&scene.provider);

@@ -7,7 +7,8 @@ use signoff::audit::AuditKind;
 use signoff::foreign::{AccessTokens, LogoutTokens, Scope};
 use signoff::test_util::{FailingStore, Fault};
 use signoff::{
-    Algorithm, Cause, Delivery, Denied, ErrorKind, Leeway, MemoryStore, Rejection, Scope as OwnScope, Subject,
+    Algorithm, Cause, Delivery, Denied, ErrorKind, Leeway, MemoryStore, Position, Rejection, Scope as OwnScope,
+    ScopeKind, Store, Subject,
 };
 
 use crate::bank::{Bank, secs, settings, start, subject};
@@ -221,6 +222,27 @@ async fn a_purge_revives_nothing() {
     }
     assert!(purged >= 3, "they are forgotten in the end: {purged}");
     assert_eq!(scene.verify(&person), Err(Rejection::Expired));
+}
+
+#[tokio::test]
+async fn a_session_is_revoked_for_as_long_as_its_youngest_token_lives() {
+    let store = std::sync::Arc::new(MemoryStore::new());
+    let scene = Scene::on(Bank::open_on(std::sync::Arc::clone(&store), settings(Delivery::Jwt)).await);
+    let token = |hour: i64, jti: &str| {
+        let iat = now() + hour * 3_600;
+        scene.provider.access(&json!({"sid": "s", "jti": jti, "iat": iat, "exp": iat + 86_400}))
+    };
+    let _ = scene.bank.signoff.log_out_foreign(&scene.access, &token(0, "1"), Cause::logout()).await.unwrap();
+    // The issuer goes on minting for the session, and the person logs out with one of these tokens. Its sibling must not
+    // outlive the revocation, which was written for the first.
+    let (younger, sibling) = (token(20, "2"), token(20, "3"));
+    scene.bank.clock.advance(secs(20 * 3_600));
+    let _ = scene.bank.signoff.log_out_foreign(&scene.access, &younger, Cause::logout()).await.unwrap();
+    assert_eq!(scene.verify(&sibling), Err(Rejection::Revoked));
+    let log = store.log_after(Position::ZERO, 100).await.unwrap().page.entries;
+    let sessions = log.iter().filter(|entry| entry.scope().kind() == ScopeKind::Session);
+    let kept = sessions.map(|entry| entry.expires_at()).max().unwrap();
+    assert!(kept >= start().saturating_add(secs(44 * 3_600)), "{kept}");
 }
 
 #[tokio::test]
