@@ -63,7 +63,7 @@ impl Checked {
 /// # let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 /// let issuer = Issuer::with_jwks("https://idp.example", jwks).build()?;
 /// let tokens = AccessTokens::new(&issuer, "https://bank.example/api"); // RFC 9068
-/// let tokens = AccessTokens::access_tokens_untyped(&issuer, "https://bank.example/api"); // the large providers
+/// let tokens = AccessTokens::untyped(&issuer, "https://bank.example/api"); // the large providers
 /// # Ok::<(), signoff::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl AccessTokens {
     /// access tokens have (`scope`, `scp`, `client_id`, `cid`, `permissions`, `gty`, `azpacr`, `appidacr`, or Keycloak's
     /// `typ: Bearer`), and none that marks another kind (`nonce`, `at_hash`, `c_hash`, `s_hash`, `events`, `sub_id`,
     /// `toe`, `htm`, `htu`, `ath`, `status_list`, `token_introspection`, another `typ` in the payload).
-    pub fn access_tokens_untyped(issuer: &Issuer, audience: impl Into<String>) -> Self {
+    pub fn untyped(issuer: &Issuer, audience: impl Into<String>) -> Self {
         Self { issuer: issuer.clone(), audience: audience.into(), kind: Kind::AccessUntyped }
     }
 }
@@ -112,9 +112,18 @@ impl Verifier for AccessTokens {
 ///
 /// `typ` is absent or `JWT`; `iss`, `sub`, `aud`, `exp` and `iat` are there; `aud` contains our client id; `azp`, if
 /// present, is our client id, and it must be if there are several audiences. Claims that mark access tokens (see
-/// [`AccessTokens::access_tokens_untyped`]) or events are refused.
+/// [`AccessTokens::untyped`]) or events are refused.
 ///
-/// An ID token tells a client who logged in. It is no access token: an API must not accept it.
+/// An ID token tells a client who logged in. It is no access token: an API must not accept it. By itself this verifies
+/// nothing, so the nonce cannot be forgotten:
+///
+/// ```compile_fail,E0277
+/// # use signoff::foreign::{IdTokens, Verifier};
+/// # fn verify<V: Verifier>(_: &V) {}
+/// fn forgotten(tokens: &IdTokens) {
+///     verify(tokens); // which nonce?
+/// }
+/// ```
 ///
 /// ```
 /// # use signoff::foreign::{IdTokens, Issuer};
@@ -183,7 +192,15 @@ impl Verifier for IdTokensExpecting<'_> {
 /// [`Signoff::log_out_by_provider`](crate::Signoff::log_out_by_provider).
 ///
 /// `typ` is `logout+jwt`; `iss`, `aud`, `iat`, `exp`, `jti` and `events` with its member are there, and `sub` or `sid` or
-/// both; `nonce` is prohibited.
+/// both; `nonce` is prohibited. It lets nobody in:
+///
+/// ```compile_fail,E0277
+/// # use signoff::foreign::{LogoutTokens, Verifier};
+/// # fn verify<V: Verifier>(_: &V) {}
+/// fn let_in(tokens: &LogoutTokens) {
+///     verify(tokens);
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogoutTokens {
     issuer: Issuer,

@@ -43,7 +43,7 @@ impl Signoff {
     /// # let signoff = Signoff::open(MemoryStore::new(), KeySet::new(SigningKey::generate()?), settings).await?;
     /// # let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     /// let issuer = Issuer::with_jwks("https://idp.example", jwks).build()?;
-    /// let tokens = AccessTokens::access_tokens_untyped(&issuer, "https://bank.example/api");
+    /// let tokens = AccessTokens::untyped(&issuer, "https://bank.example/api");
     /// match signoff.verify_foreign(&tokens, "e30.e30.AAAA") {
     ///     Ok(live) => println!("{} of {} may {:?}", live.subject(), live.issuer(), live.scope()),
     ///     Err(rejection) => assert_eq!(rejection, Rejection::Malformed),

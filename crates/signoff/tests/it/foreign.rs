@@ -178,7 +178,7 @@ impl Scene {
 
     pub(crate) fn of(bank: Bank, provider: Provider) -> Self {
         let issuer = provider.issuer();
-        let access = AccessTokens::access_tokens_untyped(&issuer, API);
+        let access = AccessTokens::untyped(&issuer, API);
         let id = IdTokens::new(&issuer, CLIENT);
         let logout = LogoutTokens::new(&issuer, CLIENT);
         Self { bank, provider, issuer, access, id, logout }

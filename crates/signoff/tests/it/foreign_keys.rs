@@ -22,7 +22,7 @@ async fn scene() -> Scene {
     let (source, provider) = (Source::default(), Provider::ed(ISSUER, "one"));
     source.answer(Some(provider.jwks()));
     let issuer = source.issuer().build().unwrap();
-    let access = AccessTokens::access_tokens_untyped(&issuer, API);
+    let access = AccessTokens::untyped(&issuer, API);
     Scene { bank: Bank::open(Delivery::Jwt).await, source, issuer, access, provider }
 }
 
@@ -190,12 +190,12 @@ async fn a_source_that_hangs_or_panics_is_a_source_that_fails() {
     let bank = Bank::open(Delivery::Jwt).await;
     let token = Provider::ed(ISSUER, "one").access(&json!({}));
     let hanging = Issuer::fetched(ISSUER, std::future::pending).build().unwrap();
-    let access = AccessTokens::access_tokens_untyped(&hanging, API);
+    let access = AccessTokens::untyped(&hanging, API);
     let began = tokio::time::Instant::now();
     unavailable(bank.signoff.authenticate_foreign(&access, &token).await.unwrap_err());
     assert_eq!(began.elapsed(), Duration::from_secs(5));
     let panicking = Issuer::fetched(ISSUER, || async { panic!("a defect of the application") }).build().unwrap();
-    let access = AccessTokens::access_tokens_untyped(&panicking, API);
+    let access = AccessTokens::untyped(&panicking, API);
     for _ in 0..2 {
         unavailable(bank.signoff.authenticate_foreign(&access, &token).await.unwrap_err());
     }
@@ -214,7 +214,7 @@ async fn a_caller_who_goes_away_does_not_take_the_fetch_along() {
     });
     let bank = Bank::open(Delivery::Jwt).await;
     let issuer = slow.build().unwrap();
-    let access = AccessTokens::access_tokens_untyped(&issuer, API);
+    let access = AccessTokens::untyped(&issuer, API);
     let token = provider.access(&json!({}));
     let impatient = bank.signoff.authenticate_foreign(&access, &token);
     assert!(tokio::time::timeout(Duration::from_secs(1), impatient).await.is_err());

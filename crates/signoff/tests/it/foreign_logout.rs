@@ -72,7 +72,7 @@ async fn every_scope_kills_its_own_and_nothing_else() {
         let scene = Scene::open().await;
         // The same names with another issuer, on the same service.
         let elsewhere = Provider::ed("https://other.example", "one");
-        let theirs = AccessTokens::access_tokens_untyped(&elsewhere.issuer(), API);
+        let theirs = AccessTokens::untyped(&elsewhere.issuer(), API);
         let (token, neighbour) = (scene.provider.access(&claims), scene.provider.access(&others));
         let namesake = elsewhere.access(&claims);
         let ours = scene.bank.log_in("alice").await;

@@ -1,12 +1,13 @@
 //! Foreign tokens as the large providers shape them, and single changes to good ones.
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signoff::foreign::{AccessTokens, IdTokens, Issuer};
-use signoff::{Algorithm, Delivery, ErrorKind, Rejection};
+use signoff::{Algorithm, Cause, Delivery, ErrorKind, Rejection};
 
 use crate::bank::{Bank, secs, settings};
-use crate::foreign::{API, CLIENT, ISSUER, Provider, Scene, now};
+use crate::foreign::{API, CLIENT, ISSUER, LOGOUT_EVENT, Provider, Scene, now};
 
 #[tokio::test]
 async fn auth0() {
@@ -19,7 +20,7 @@ async fn auth0() {
         "azp": "my_client_id", "scope": "openid profile read:accounts", "permissions": ["read:accounts"],
     });
     let token = provider.sign(&json!({"typ": "JWT"}), &payload);
-    let live = bank.signoff.verify_foreign(&AccessTokens::access_tokens_untyped(&issuer, API), &token).unwrap();
+    let live = bank.signoff.verify_foreign(&AccessTokens::untyped(&issuer, API), &token).unwrap();
     assert_eq!((live.issuer(), live.subject()), ("https://tenant.eu.auth0.com/", "auth0|5f7c8ec7c33c6c004bbafe82"));
     assert_eq!((live.client_id(), live.session_id(), live.token_id()), (Some("my_client_id"), None, None));
     assert!(live.has_scope("read:accounts") && !live.has_scope("read"));
@@ -60,13 +61,13 @@ async fn entra() {
         "tid": "9122040d-6c67-4c5b-b112-36a304b66dad", "uti": "fqiBqXLPj0eQa82S-IYFAA", "ver": "2.0",
     });
     let token = provider.sign(&json!({"typ": "JWT", "x5t": provider.kid}), &payload);
-    let tokens = AccessTokens::access_tokens_untyped(&issuer, "6e74172b-be56-4843-9ff4-e66a39bb12e3");
+    let tokens = AccessTokens::untyped(&issuer, "6e74172b-be56-4843-9ff4-e66a39bb12e3");
     let live = bank.signoff.verify_foreign(&tokens, &token).unwrap();
     assert!(live.has_scope("access_as_user"));
     // The rule that makes RSA keys fit for PS256 makes them unfit for RS256.
     let builder = Issuer::with_jwks(name, json!({"keys": [jwk]}).to_string());
     let other = builder.rsa_algorithm(Algorithm::Ps256).build().unwrap();
-    let tokens = AccessTokens::access_tokens_untyped(&other, "6e74172b-be56-4843-9ff4-e66a39bb12e3");
+    let tokens = AccessTokens::untyped(&other, "6e74172b-be56-4843-9ff4-e66a39bb12e3");
     assert_eq!(bank.signoff.verify_foreign(&tokens, &token).unwrap_err(), Rejection::WrongAlgorithm);
 }
 
@@ -84,7 +85,7 @@ async fn keycloak() {
         "allowed-origins": ["*"], "realm_access": {"roles": ["user"]}, "scope": "openid email", "email_verified": false,
     });
     let token = es.sign(&json!({"typ": "JWT"}), &payload);
-    let access = AccessTokens::access_tokens_untyped(&issuer, API);
+    let access = AccessTokens::untyped(&issuer, API);
     let live = bank.signoff.verify_foreign(&access, &token).unwrap();
     assert_eq!((live.session_id(), live.token_id()), (Some("2d2f1b1e"), Some("onrtac:7c2e8f2c")));
     // The ID and the refresh token of the same login differ by a word in the payload.
@@ -105,7 +106,7 @@ async fn okta() {
         "uid": "00ujmkLgagxeRrAg20g3", "scp": ["openid", "email"], "auth_time": now() - 9,
     });
     let token = provider.sign(&json!({}), &payload);
-    let access = AccessTokens::access_tokens_untyped(&provider.issuer(), API);
+    let access = AccessTokens::untyped(&provider.issuer(), API);
     let live = bank.signoff.verify_foreign(&access, &token).unwrap();
     assert_eq!((live.client_id(), live.scope()), (Some("0oacqf8qaJw56czJi0g4"), Some("openid email")));
 }
@@ -218,13 +219,13 @@ async fn an_issuer_is_believed_by_its_own_keys_alone() {
     assert_eq!(scene.verify(&theirs), Err(Rejection::BadSignature));
     assert_eq!(scene.verify(&in_their_name), Err(Rejection::BadSignature));
     // A signature that is remembered counts for its own issuer only.
-    let both = AccessTokens::access_tokens_untyped(&other.issuer, API);
+    let both = AccessTokens::untyped(&other.issuer, API);
     assert_eq!(scene.bank.signoff.verify_foreign(&both, &theirs).map(drop), Ok(()));
     assert_eq!(scene.verify(&theirs), Err(Rejection::BadSignature));
     assert_eq!(scene.bank.signoff.verify_foreign(&both, &ours).map(drop), Err(Rejection::BadSignature));
     // Shared keys do not help: the issuer is in the token.
     let alias = Provider { issuer: "https://alias.example".into(), ..scene.provider };
-    let alias = AccessTokens::access_tokens_untyped(&alias.issuer(), API);
+    let alias = AccessTokens::untyped(&alias.issuer(), API);
     assert_eq!(scene.bank.signoff.verify_foreign(&alias, &ours).map(drop), Err(Rejection::WrongIssuer));
 }
 
@@ -279,7 +280,7 @@ async fn a_remembered_token_is_checked_like_a_new_one() {
     for _ in 0..3 {
         assert_eq!(scene.verify(&token), Ok(()));
     }
-    let other = AccessTokens::access_tokens_untyped(&scene.issuer, "https://other.example");
+    let other = AccessTokens::untyped(&scene.issuer, "https://other.example");
     assert_eq!(scene.bank.signoff.verify_foreign(&other, &token).map(drop), Err(Rejection::WrongAudience));
     assert_eq!(
         scene.bank.signoff.verify_foreign(&scene.id.without_nonce(), &token).map(drop),
@@ -295,6 +296,55 @@ async fn a_remembered_token_is_checked_like_a_new_one() {
     let scene = Scene::of(Bank::open_on(signoff::MemoryStore::new(), settings).await, scene.provider);
     assert_eq!(scene.verify(&token), Ok(()));
     assert_eq!(scene.verify(&token), Ok(()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is presented, signed or not, nothing panics, and no logout token lets anybody in.
+    #[test]
+    fn no_token_panics(
+        texts in proptest::collection::vec("\\PC{0,60}", 8),
+        members in proptest::collection::vec(
+            (
+                prop_oneof![
+                    Just("iss"), Just("sub"), Just("aud"), Just("exp"), Just("iat"), Just("nbf"), Just("jti"),
+                    Just("sid"), Just("events"), Just("nonce"), Just("scope"), Just("scp"), Just("amr"), Just("typ"),
+                    Just("auth_time"), Just("client_id"),
+                ],
+                prop_oneof![
+                    Just(json!(null)), Just(json!(-1)), Just(json!(1e300)), Just(json!(1.8e9)), Just(json!(u64::MAX)),
+                    Just(json!(ISSUER)), Just(json!(CLIENT)), Just(json!([CLIENT, API])), Just(json!([[1]])),
+                    Just(json!({LOGOUT_EVENT: {}})), "\\PC{0,9}".prop_map(Value::from), any::<i64>().prop_map(Value::from),
+                    any::<f64>().prop_map(Value::from),
+                ],
+            ),
+            0..6,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let scene = Scene::open().await;
+            let mut payload = scene.provider.payload(&json!({"scope": "read"}), &json!({}));
+            for (name, value) in &members {
+                payload[name] = value.clone();
+            }
+            let mut tokens = texts.clone();
+            tokens.push(texts.join("."));
+            tokens.push(scene.provider.sign_text(&texts[0], &texts[1]));
+            for typ in [json!("JWT"), json!("at+jwt"), json!("logout+jwt"), json!(texts[2])] {
+                tokens.push(scene.provider.sign(&json!({"typ": typ}), &payload));
+            }
+            for token in &tokens {
+                let strict = AccessTokens::new(&scene.issuer, API);
+                let access = scene.bank.signoff.verify_foreign(&strict, token).is_ok();
+                let untyped = scene.verify(token).is_ok();
+                let id = scene.bank.signoff.verify_foreign(&scene.id.nonce_compared_before(), token).is_ok();
+                let out = scene.bank.signoff.log_out_by_provider(&scene.logout, token, Cause::logout()).await.is_ok();
+                assert!(u8::from(access) + u8::from(untyped) + u8::from(id) + u8::from(out) <= 1, "{token}");
+            }
+        });
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Matrix {
         match verifier {
             "own" => self.signoff.verify(token).is_ok(),
             "access" => self.passes(&AccessTokens::new(&issuer, AUDIENCE), token).await,
-            "untyped access" => self.passes(&AccessTokens::access_tokens_untyped(&issuer, AUDIENCE), token).await,
+            "untyped access" => self.passes(&AccessTokens::untyped(&issuer, AUDIENCE), token).await,
             "ID" => self.passes(&ids.without_nonce(), token).await,
             "ID with nonce" => self.passes(&ids.with_nonce("n"), token).await,
             "logout" => logout(LogoutTokens::new(&issuer, AUDIENCE)).await,
@@ -180,7 +180,7 @@ async fn untyped_kinds_exclude_each_other_whatever_they_carry() {
             let ids = IdTokens::new(&issuer, AUDIENCE);
             let passes = match *verifier {
                 "untyped access" => {
-                    let access = AccessTokens::access_tokens_untyped(&issuer, AUDIENCE);
+                    let access = AccessTokens::untyped(&issuer, AUDIENCE);
                     matrix.signoff.recognise_foreign(&access, &token).await.is_ok()
                 }
                 "ID" => matrix.signoff.recognise_foreign(&ids.without_nonce(), &token).await.is_ok(),
