@@ -162,3 +162,23 @@ fn target(issuer: &Issuer, scope: &Derived, word: &str, revoke_until: Timestamp)
     let label = format!("{word} of {}", issuer.name());
     Target::Scope { revocation: ScopeBuf::labelled(scope.as_scope(), label), revoke_until }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogoutId;
+    use crate::store::SignOff;
+
+    #[test]
+    fn the_trail_says_what_of_whom() {
+        let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let issuer = Issuer::with_jwks("https://idp.example", jwks).build().unwrap();
+        let scope = Scope::Session("secret name").derive(issuer.name());
+        let target = target(&issuer, &scope, "session", Timestamp::MAX);
+        let id = LogoutId::generate().unwrap();
+        let request = SignOff { id, target, cause: Cause::logout(), margin: std::time::Duration::ZERO };
+        let event = request.audit(None, None, 0, Timestamp::MIN);
+        assert_eq!(event.detail.as_deref(), Some("session of https://idp.example"));
+        assert!(!format!("{event:?}{request:?}").contains("secret name"));
+    }
+}

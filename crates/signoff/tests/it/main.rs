@@ -8,6 +8,8 @@ mod faults;
 mod foreign;
 mod foreign_keys;
 mod foreign_logout;
+mod foreign_provider;
+mod foreign_times;
 mod foreign_tokens;
 mod interop;
 mod kinds;
