@@ -3,6 +3,7 @@
 //! The same task puts what was committed into force in memory before anybody hears of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use signoff_revocation::{ApplyError, Replica};
@@ -40,6 +41,32 @@ pub(crate) struct Worker {
     pub(crate) batch: usize,
     /// How long a group may take. A store that hangs must not hold up all logouts for good.
     pub(crate) limit: Duration,
+    /// Every foreign token that was accepted has a position at or before this one.
+    pub(crate) accepted: Arc<HighMark>,
+}
+
+/// The highest position of the foreign tokens that this process has accepted, in microseconds.
+///
+/// Their positions come from the wall clock (`iat`), not from the log. A wall clock that steps back must not hand out a
+/// position to a revocation that is not after theirs: it would leave them alive.
+#[derive(Debug, Default)]
+pub(crate) struct HighMark(AtomicI64);
+
+impl HighMark {
+    /// Takes note of a token *before* it is held against the replica.
+    #[inline]
+    pub(crate) fn raise(&self, position: Position) {
+        let position = i64::try_from(position.get()).unwrap_or(i64::MAX);
+        // Mostly it is as high already; then the cache line stays shared.
+        if self.0.load(Ordering::SeqCst) < position {
+            self.0.fetch_max(position, Ordering::SeqCst);
+        }
+    }
+
+    /// The time after all of them, if it is later than `now`.
+    fn after(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst).saturating_add(1)).map_or(now, |after| after.max(now))
+    }
 }
 
 /// A full queue makes callers wait, and their time limit turns that into an error: back-pressure, never loss.
@@ -65,6 +92,27 @@ impl Committer {
             steps::reached("logout: queued");
             self.queue.send(Job { request, reply }).await.map_err(|_| closed())?;
             answer.await.map_err(|_| closed())?
+        };
+        let answered = tokio::time::timeout(patience, exchange).await;
+        answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the store did not confirm the logout in time"))?
+    }
+
+    /// As [`Committer::commit`], for several requests, which mostly share a transaction: queued in this order, answered
+    /// when all are.
+    pub(crate) async fn commit_all(&self, requests: Vec<SignOff>, patience: Duration) -> Result<Vec<Committed>, Error> {
+        let exchange = async {
+            steps::reached("logout: queued");
+            let mut answers = Vec::with_capacity(requests.len());
+            for request in requests {
+                let (reply, answer) = oneshot::channel();
+                self.queue.send(Job { request, reply }).await.map_err(|_| closed())?;
+                answers.push(answer);
+            }
+            let mut committed = Vec::with_capacity(answers.len());
+            for answer in answers {
+                committed.push(answer.await.map_err(|_| closed())??);
+            }
+            Ok(committed)
         };
         let answered = tokio::time::timeout(patience, exchange).await;
         answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the store did not confirm the logout in time"))?
@@ -153,7 +201,7 @@ impl Worker {
     }
 
     fn now(&self) -> Result<Timestamp, Error> {
-        self.clock.wall().ok_or_else(unreadable_clock)
+        self.clock.wall().map(|now| self.accepted.after(now)).ok_or_else(unreadable_clock)
     }
 }
 

@@ -23,6 +23,12 @@ impl Error {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
+    /// As [`Error::with_source`], for an error whose type is not known.
+    #[must_use]
+    pub(crate) fn with_boxed_source(self, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
     /// What the caller must do.
     pub const fn kind(&self) -> ErrorKind {
         self.kind

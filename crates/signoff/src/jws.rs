@@ -38,6 +38,11 @@ pub(crate) struct Header {
 impl<'a> Compact<'a> {
     /// Splits a token, all parts bounded in size before any work is done.
     pub(crate) fn split(token: &'a str) -> Result<Self, Rejection> {
+        Self::split_within(token, MAX_HEADER)
+    }
+
+    /// As [`Compact::split`], with another bound for the header as it is written.
+    pub(crate) fn split_within(token: &'a str, max_header: usize) -> Result<Self, Rejection> {
         if token.len() > MAX_TOKEN {
             return Err(Rejection::TooLarge);
         }
@@ -49,7 +54,7 @@ impl<'a> Compact<'a> {
         if payload.is_empty() || signature.is_empty() {
             return Err(Rejection::Malformed);
         }
-        if header.len() > MAX_HEADER || signature.len() > MAX_SIGNATURE {
+        if header.len() > max_header || signature.len() > MAX_SIGNATURE {
             return Err(Rejection::TooLarge);
         }
         Ok(Self { token, header, signed: &token[..second], payload, signature })
@@ -58,6 +63,11 @@ impl<'a> Compact<'a> {
     /// The whole of it.
     pub(crate) const fn token(&self) -> &'a str {
         self.token
+    }
+
+    /// The header as it is written.
+    pub(crate) const fn header_text(&self) -> &'a str {
+        self.header
     }
 
     /// The key that must have signed. A header that we mint is known by its bytes, any other is read.
@@ -116,7 +126,7 @@ fn read_header(bytes: &[u8], types: &[&str]) -> Result<Header, Rejection> {
 }
 
 /// Compared as a media type: case-insensitive, and "application/" may be left out (RFC 7515, section 4.1.9).
-fn is_type(typ: &str, wanted: &str) -> bool {
+pub(crate) fn is_type(typ: &str, wanted: &str) -> bool {
     let Some((prefix, short)) = typ.split_at_checked(typ.len().saturating_sub(wanted.len())) else { return false };
     let known_prefix = prefix.is_empty() || prefix.eq_ignore_ascii_case("application/");
     known_prefix && short.eq_ignore_ascii_case(wanted)

@@ -54,6 +54,7 @@ pub mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cookie;
+pub mod foreign;
 pub mod key;
 pub mod keyring;
 pub mod opaque;

@@ -3,7 +3,7 @@
 use crate::commit::Committed;
 use crate::cookie::CookieSpec;
 use crate::site::SameOrigin;
-use crate::store::{SessionTarget, SignOff, Target};
+use crate::store::{Outcome, SessionTarget, SignOff, Target};
 use crate::{Authentic, Cause, Denied, Error, ErrorKind, LogoutId, Rejection, Signoff, Unverified, steps};
 
 /// Proof that the sessions are destroyed, their revocations logged and the audit record written, in one transaction
@@ -187,6 +187,20 @@ impl Signoff {
         let request = SignOff { id, target, cause, margin: self.policy().margin() };
         let committed = self.committer().commit(request, self.policy().settings.commit_timeout).await?;
         Ok(Destroyed::assertion(id, committed))
+    }
+
+    /// Commits all of these under one name, or none if there are none: then what was asked for is in force already. The
+    /// log holds them in this order; they may take several transactions, so a failure can leave the first ones in force,
+    /// and a retry completes them.
+    pub(crate) async fn commit_all(&self, targets: Vec<Target>, cause: Cause) -> Result<Destroyed, Error> {
+        let id = LogoutId::generate()?;
+        let margin = self.policy().margin();
+        let requests = targets.into_iter().map(|target| SignOff { id, target, cause: cause.clone(), margin });
+        let committed = self.committer().commit_all(requests.collect(), self.policy().settings.commit_timeout).await?;
+        let position = committed.iter().map(|one| one.position).max().unwrap_or_else(|| self.applied());
+        let destroyed = committed.iter().map(|one| one.outcome.destroyed).sum();
+        let outcome = Outcome { destroyed, ..Outcome::default() };
+        Ok(Destroyed::assertion(id, Committed { outcome, position }))
     }
 
     async fn recognise_all(&self, tokens: &[&str]) -> Result<Vec<Authentic>, Denied> {

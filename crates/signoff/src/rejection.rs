@@ -17,13 +17,16 @@ pub enum Rejection {
     BadSignature,
     /// The time of the token, or of its session, is over.
     Expired,
+    /// The token of a foreign issuer lives longer than [`Settings::foreign_lifetime`](crate::Settings::foreign_lifetime),
+    /// so a revocation of it could be forgotten too early.
+    LivesTooLong,
     /// The bytes are no token of ours.
     Malformed,
     /// The token is not valid yet (`nbf`).
     NotYetValid,
     /// The token or its session was revoked.
     Revoked,
-    /// This node cannot tell whether the token is revoked, so it refuses.
+    /// This node cannot tell whether the token is revoked, or whether its key still counts, so it refuses.
     Stale,
     /// The token is larger than any that we mint.
     TooLarge,
@@ -39,6 +42,8 @@ pub enum Rejection {
     WrongAudience,
     /// The token comes from somebody else (`iss`).
     WrongIssuer,
+    /// The ID token answers another login (`nonce`).
+    WrongNonce,
     /// The token is of another kind (`typ`).
     WrongType,
 }
@@ -50,6 +55,7 @@ impl Rejection {
             Self::Ambiguous => "several credentials",
             Self::BadSignature => "bad signature",
             Self::Expired => "expired",
+            Self::LivesTooLong => "lives too long",
             Self::Malformed => "malformed",
             Self::NotYetValid => "not yet valid",
             Self::Revoked => "revoked",
@@ -61,6 +67,7 @@ impl Rejection {
             Self::WrongAlgorithm => "wrong algorithm",
             Self::WrongAudience => "wrong audience",
             Self::WrongIssuer => "wrong issuer",
+            Self::WrongNonce => "wrong nonce",
             Self::WrongType => "wrong type",
         }
     }

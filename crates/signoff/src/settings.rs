@@ -66,13 +66,18 @@ pub struct Settings {
     pub idle: Duration,
     /// How long a session lives at the most; nothing extends it. Defaults to 8 hours: a working day.
     pub absolute: Duration,
+    /// The longest that a token of a [foreign issuer](crate::foreign) may live, from `iat` to `exp`; one second to 400
+    /// days. Longer ones are refused: every wide revocation is kept for as long as this, and one that is forgotten
+    /// earlier than the last token that it kills would be none. Defaults to 24 hours, which is what the large providers
+    /// stay within.
+    pub foreign_lifetime: Duration,
     /// How far past its end a token is accepted. Defaults to zero, because one machine has one clock.
     pub leeway: Leeway,
     /// How many opaque sessions are kept in memory, roughly. Defaults to 100,000, which takes about 50 MB.
     pub session_cache: usize,
     /// How many bytes of memory tokens may take whose signature was verified, so that it need not be verified again: about
     /// 900 for each token of ordinary size. Too few cost time; zero is allowed. HMAC is cheaper than remembering, so
-    /// it never is. Defaults to 32 MB, some 35,000 tokens.
+    /// it never is. Tokens of foreign issuers may take as much again. Defaults to 32 MB, some 35,000 tokens.
     pub signature_memory: usize,
     /// Secrets that the hashes of opaque tokens are keyed with, so that a stolen or writable database alone neither
     /// confirms nor plants a token. Defaults to none, because a token has 256 random bits and its plain hash opens
@@ -102,6 +107,7 @@ impl Settings {
             access_lifetime: Duration::from_secs(15 * 60),
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(8 * 60 * 60),
+            foreign_lifetime: Duration::from_secs(24 * 60 * 60),
             leeway: Leeway::default(),
             session_cache: 100_000,
             signature_memory: 32 << 20,
@@ -125,14 +131,20 @@ impl Settings {
             return misuse("lifetimes: 1 second <= access_lifetime <= idle <= absolute");
         }
         // The lifetime cap of cookies, and a bound for how long a wide revocation must be remembered.
-        if self.absolute > Duration::from_secs(400 * 24 * 60 * 60) {
+        let longest = Duration::from_secs(400 * 24 * 60 * 60);
+        if self.absolute > longest {
             return misuse("a session lives for 400 days at the most");
+        }
+        if self.foreign_lifetime < second || self.foreign_lifetime > longest {
+            return misuse("a foreign token lives for one second to 400 days");
         }
         if self.commit_batch == 0 || self.commit_timeout.is_zero() {
             return misuse("commit_batch and commit_timeout must not be zero");
         }
         let client_id = ClientId::new(&self.client_id)?;
-        let terms = Terms { longest_session: self.absolute, leeway: self.leeway.get() };
+        // What foreign tokens live is bounded by the same constant, so that no revocation is forgotten before them.
+        let longest_session = self.absolute.max(self.foreign_lifetime);
+        let terms = Terms { longest_session, leeway: self.leeway.get() };
         let layout = Layout::new(&self.issuer, &self.audience);
         Ok(Policy { client_id, terms, layout, settings: self })
     }
@@ -174,13 +186,16 @@ mod tests {
         assert!(policy.margin() >= Leeway::MAX + Duration::from_secs(300));
         let now = Timestamp::from_secs(1_000_000).unwrap();
         assert!(policy.retain_wide(now) >= now.saturating_add(policy.settings.absolute + policy.margin()));
+        // A foreign token that was accepted now may have been issued a leeway ahead, and ends a leeway after its end.
+        let foreign = policy.settings.foreign_lifetime + 2 * policy.terms.leeway;
+        assert!(policy.retain_wide(now) >= now.saturating_add(foreign));
     }
 
     #[test]
     fn bad_settings_are_misuse() {
         let good = || Settings::new("iss", "aud");
         assert!(good().into_policy().is_ok());
-        let change: [fn(&mut Settings); 8] = [
+        let change: [fn(&mut Settings); 10] = [
             |s| s.issuer.clear(),
             |s| s.audience = "a\n".into(),
             |s| s.client_id.clear(),
@@ -188,6 +203,8 @@ mod tests {
             |s| s.idle = Duration::from_secs(60),
             |s| s.absolute = Duration::from_secs(60),
             |s| s.absolute = Duration::MAX,
+            |s| s.foreign_lifetime = Duration::ZERO,
+            |s| s.foreign_lifetime = Duration::from_secs(401 * 86_400),
             |s| s.commit_batch = 0,
         ];
         for change in change {

@@ -14,16 +14,54 @@ use quick_cache::sync::Cache;
 use crate::claims::Facts;
 use crate::key::{KeySet, VerifyingKey};
 
-pub(crate) struct Signatures {
+/// What is remembered of a token: our own, or a foreign one.
+pub(crate) trait Remembered {
+    /// The whole token.
+    fn token(&self) -> &[u8];
+
+    /// The key that its signature was verified with.
+    fn key(&self) -> Option<&VerifyingKey>;
+
+    /// What it takes of the heap.
+    fn size(&self) -> usize;
+}
+
+/// The keys that count now.
+pub(crate) trait Holds {
+    /// Whether this very key is among them, rather than one of the same name.
+    fn holds(&self, key: &VerifyingKey) -> bool;
+}
+
+impl Remembered for Facts {
+    fn token(&self) -> &[u8] {
+        self.token()
+    }
+
+    fn key(&self) -> Option<&VerifyingKey> {
+        self.key.as_ref()
+    }
+
+    fn size(&self) -> usize {
+        self.size()
+    }
+}
+
+impl Holds for KeySet {
+    fn holds(&self, key: &VerifyingKey) -> bool {
+        self.holds(key)
+    }
+}
+
+pub(crate) struct Signatures<T: ?Sized = Facts> {
     /// None when nothing may be remembered.
-    cache: Option<Cache<u64, Arc<Facts>, Bytes>>,
+    cache: Option<Cache<u64, Arc<T>, Bytes>>,
 }
 
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<u64, Arc<Facts>> for Bytes {
-    fn weight(&self, _: &u64, facts: &Arc<Facts>) -> u64 {
+impl<T: Remembered + ?Sized> Weighter<u64, Arc<T>> for Bytes {
+    fn weight(&self, _: &u64, facts: &Arc<T>) -> u64 {
         (facts.size() + OVERHEAD) as u64
     }
 }
@@ -33,7 +71,7 @@ const OVERHEAD: usize = 64;
 /// What an entry of ordinary size takes.
 const ORDINARY: usize = 900;
 
-impl Signatures {
+impl<T: Remembered + ?Sized> Signatures<T> {
     /// Room for so many bytes of tokens and their claims.
     pub(crate) fn new(bytes: usize) -> Self {
         let cache = (bytes > 0).then(|| Cache::with_weighter((bytes / ORDINARY).max(16), bytes as u64, Bytes));
@@ -41,9 +79,9 @@ impl Signatures {
     }
 
     /// What is known of this token, if exactly it was verified before, with a key that is still in the set.
-    pub(crate) fn find(&self, token: &str, keys: &KeySet) -> Option<Arc<Facts>> {
+    pub(crate) fn find(&self, token: &str, keys: &impl Holds) -> Option<Arc<T>> {
         let facts = self.cache.as_ref()?.get(&short(token)?)?;
-        let same = facts.token() == token.as_bytes() && facts.key.as_ref().is_some_and(|key| keys.holds(key));
+        let same = facts.token() == token.as_bytes() && facts.key().is_some_and(|key| keys.holds(key));
         same.then_some(facts)
     }
 
@@ -53,7 +91,7 @@ impl Signatures {
     }
 
     /// Remembers a token whose signature was verified just now.
-    pub(crate) fn remember(&self, facts: Arc<Facts>) {
+    pub(crate) fn remember(&self, facts: Arc<T>) {
         let token = std::str::from_utf8(facts.token()).unwrap_or_default();
         if let (Some(cache), Some(short)) = (&self.cache, short(token)) {
             cache.insert(short, facts);
@@ -61,9 +99,9 @@ impl Signatures {
     }
 
     /// Drops the tokens of keys that are not in the set any more. They were not found since, this frees their memory.
-    pub(crate) fn retain(&self, keys: &KeySet) {
+    pub(crate) fn retain(&self, keys: &impl Holds) {
         if let Some(cache) = &self.cache {
-            cache.retain(|_, facts| facts.key.as_ref().is_some_and(|key| keys.holds(key)));
+            cache.retain(|_, facts| facts.key().is_some_and(|key| keys.holds(key)));
         }
     }
 
@@ -73,7 +111,7 @@ impl Signatures {
     }
 }
 
-impl fmt::Debug for Signatures {
+impl<T: Remembered + ?Sized> fmt::Debug for Signatures<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signatures({} tokens)", self.len())
     }

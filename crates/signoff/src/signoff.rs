@@ -9,7 +9,8 @@ use signoff_revocation::{PurgeHorizon, Replica};
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
-use crate::commit::{Committer, Worker, catch_up, unreadable_clock};
+use crate::commit::{Committer, HighMark, Worker, catch_up, unreadable_clock};
+use crate::foreign;
 use crate::settings::Policy;
 use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
@@ -33,6 +34,9 @@ struct Inner {
     /// When sessions were last noted as used. Losing an entry costs a write.
     touched: Cache<SessionId, Timestamp>,
     signatures: Signatures,
+    foreign_signatures: Signatures<foreign::Facts>,
+    /// What the committer must stay above: see [`HighMark`].
+    accepted: Arc<HighMark>,
     horizon: Mutex<PurgeHorizon>,
 }
 
@@ -80,12 +84,14 @@ impl Signoff {
         policy.terms = store.agree(policy.terms).await?;
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
+        let accepted = Arc::new(HighMark::default());
         let worker = Worker {
             store: Arc::clone(&store),
             replica: Arc::clone(&replica),
             clock: Arc::clone(&clock),
             batch: policy.settings.commit_batch,
             limit: policy.settings.commit_timeout.saturating_mul(12),
+            accepted: Arc::clone(&accepted),
         };
         tracing::info!(target: "signoff", revocations = replica.len(), "opened");
         Ok(Self(Arc::new(Inner {
@@ -93,6 +99,8 @@ impl Signoff {
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
             signatures: Signatures::new(policy.settings.signature_memory),
+            foreign_signatures: Signatures::new(policy.settings.signature_memory),
+            accepted,
             horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
             store,
             keys,
@@ -286,6 +294,14 @@ impl Signoff {
 
     pub(crate) fn signatures(&self) -> &Signatures {
         &self.0.signatures
+    }
+
+    pub(crate) fn foreign_signatures(&self) -> &Signatures<foreign::Facts> {
+        &self.0.foreign_signatures
+    }
+
+    pub(crate) fn accepted(&self) -> &HighMark {
+        &self.0.accepted
     }
 
     pub(crate) fn cache(&self) -> &Cache<TokenHash, Arc<Facts>> {

@@ -130,9 +130,17 @@ pub async fn a_scope_is_one_entry(store: &dyn Store) {
     for _ in 0..3 {
         create(store, &session("alice"), None).await;
     }
-    for (n, revoked) in
-        [Scope::Token(&[1; 16]), Scope::Key("kid"), Scope::Client("app"), Scope::Everything].iter().enumerate()
-    {
+    // What a foreign issuer calls a session, a subject or a client has names that none of ours can have.
+    let revoked = [
+        Scope::Token(&[1; 16]),
+        Scope::Session(&[2; 16]),
+        Scope::Subject("foreign:\u{1f}name"),
+        Scope::Client("foreign:\u{1f}name"),
+        Scope::Key("kid"),
+        Scope::Client("app"),
+        Scope::Everything,
+    ];
+    for (n, revoked) in revoked.iter().enumerate() {
         let page = store.sign_off(&[scope(*revoked)], at(1)).await.expect("signed off").page;
         assert_eq!(page.entries.len(), 1);
         assert_eq!(page.entries[0].scope(), *revoked);

@@ -88,7 +88,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - [`Target::Subject`]: destroys all of the subject's sessions. Without `except` it appends one revocation of the
     ///   subject until `revoke_until`, also when there was no session; with `except` it spares that one and appends a
     ///   revocation per destroyed session instead.
-    /// - [`Target::Scope`]: appends a revocation until `revoke_until`; sessions of the scope are cut off by it.
+    /// - [`Target::Scope`]: appends a revocation until `revoke_until`, whatever kind of scope it is; sessions of the scope
+    ///   are cut off by it. Its name may be one that no subject, client or key of ours can have.
     /// - A destroyed session keeps its row, without its data and claims, until it is purged: found gone, not unknown.
     /// - Positions grow from one entry to the next across the batch, starting at `max(head + 1, now)`; the last one
     ///   becomes the head. Without entries the head stays.
@@ -182,15 +183,7 @@ impl SignOff {
             Target::Sessions(_) => (AuditKind::LoggedOut, None),
             Target::Subject { .. } if session.is_some() => (AuditKind::LoggedOut, None),
             Target::Subject { .. } => (AuditKind::Revoked, Some(format!("subject; {destroyed} sessions"))),
-            Target::Scope { revocation, .. } => {
-                let kind = match revocation.kind() {
-                    ScopeKind::Client => "client",
-                    ScopeKind::Key => "key",
-                    ScopeKind::Token => "token",
-                    _ => "everything",
-                };
-                (AuditKind::Revoked, Some(kind.to_owned()))
-            }
+            Target::Scope { revocation, .. } => (AuditKind::Revoked, Some(revocation.to_text())),
         };
         AuditEvent {
             at: now,
@@ -210,7 +203,8 @@ impl SignOff {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "stores handle each")]
 pub enum Target {
-    /// A scope other than a session or a subject, by one log entry.
+    /// A scope by one log entry. It destroys no session: our own sessions and subjects end by the other targets, but what
+    /// a foreign issuer calls a session or a subject has no session here.
     Scope {
         /// What is revoked.
         revocation: ScopeBuf,
@@ -245,9 +239,29 @@ pub struct SessionTarget {
 pub struct ScopeBuf {
     kind: ScopeKind,
     id: Box<[u8]>,
+    /// What the audit trail calls it, when its kind does not say enough.
+    label: Option<Box<str>>,
 }
 
 impl ScopeBuf {
+    /// Something of a foreign issuer: its id here is derived, so the trail needs words.
+    pub(crate) fn labelled(scope: Scope<'_>, label: String) -> Self {
+        Self { label: Some(label.into()), ..scope.into() }
+    }
+
+    /// What the audit trail calls it.
+    pub(crate) fn to_text(&self) -> String {
+        let kind = match self.kind {
+            ScopeKind::Client => "client",
+            ScopeKind::Key => "key",
+            ScopeKind::Session => "session",
+            ScopeKind::Subject => "subject",
+            ScopeKind::Token => "token",
+            _ => "everything",
+        };
+        self.label.as_deref().unwrap_or(kind).to_owned()
+    }
+
     /// Which kind of scope it is.
     pub const fn kind(&self) -> ScopeKind {
         self.kind
@@ -262,7 +276,7 @@ impl ScopeBuf {
 
 impl From<Scope<'_>> for ScopeBuf {
     fn from(scope: Scope<'_>) -> Self {
-        Self { kind: scope.kind(), id: scope.id().into() }
+        Self { kind: scope.kind(), id: scope.id().into(), label: None }
     }
 }
 
