@@ -90,16 +90,16 @@ impl Draft<'_> {
     pub(crate) fn share(&self, key: Option<VerifyingKey>, token: &str) -> Option<Arc<Facts>> {
         // One allocation whose size is known to the compiler; the steps waste a fifth on average.
         Some(match self.len(token) {
-            0..=256 => Arc::new(self.fill::<256>(key, token)),
-            0..=512 => Arc::new(self.fill::<512>(key, token)),
-            0..=640 => Arc::new(self.fill::<640>(key, token)),
-            0..=768 => Arc::new(self.fill::<768>(key, token)),
-            0..=1024 => Arc::new(self.fill::<1024>(key, token)),
-            0..=1536 => Arc::new(self.fill::<1536>(key, token)),
-            0..=2048 => Arc::new(self.fill::<2048>(key, token)),
-            0..=4096 => Arc::new(self.fill::<4096>(key, token)),
-            0..=8192 => Arc::new(self.fill::<8192>(key, token)),
-            0..=16384 => Arc::new(self.fill::<16384>(key, token)),
+            ..=256 => Arc::new(self.fill::<256>(key, token)),
+            257..=512 => Arc::new(self.fill::<512>(key, token)),
+            513..=640 => Arc::new(self.fill::<640>(key, token)),
+            641..=768 => Arc::new(self.fill::<768>(key, token)),
+            769..=1024 => Arc::new(self.fill::<1024>(key, token)),
+            1025..=1536 => Arc::new(self.fill::<1536>(key, token)),
+            1537..=2048 => Arc::new(self.fill::<2048>(key, token)),
+            2049..=4096 => Arc::new(self.fill::<4096>(key, token)),
+            4097..=8192 => Arc::new(self.fill::<8192>(key, token)),
+            8193..=16384 => Arc::new(self.fill::<16384>(key, token)),
             _ => return None,
         })
     }

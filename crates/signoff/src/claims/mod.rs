@@ -25,6 +25,7 @@ pub struct Claims(Held);
 
 /// Where the facts are.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "that nothing is allocated is what it is for")]
 enum Held {
     /// Of a token presented for the first time: here, without any allocation.
     Own(Facts<[u8; facts::INLINE]>),

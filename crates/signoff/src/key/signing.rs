@@ -180,7 +180,6 @@ impl SigningKey {
     }
 
     /// The private part in a form that [`SigningKey::from_document`] reads. It belongs sealed into a store.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for sealing keys into a store"))]
     pub(crate) fn document(&self) -> &[u8] {
         &self.document
     }
@@ -190,7 +189,6 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`ErrorKind::Data`] when it is no such document of a key of this algorithm.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for sealing keys into a store"))]
     pub(crate) fn from_document(algorithm: Algorithm, document: &[u8]) -> Result<Self, Error> {
         const REFUSED: Error = Error::new(ErrorKind::Data, "a stored key is not a key of its algorithm");
         let key = match document.split_first() {

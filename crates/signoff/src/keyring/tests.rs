@@ -36,8 +36,8 @@ fn states(tended: &Tended) -> Vec<(&str, KeyState)> {
 
 fn works(tended: &Tended, on: &Tended) {
     let signing = tended.keys.signing();
-    let signature = signing.sign("a.b").unwrap();
-    assert!(on.keys.find(signing.kid()).is_some_and(|key| key.verifies("a.b", &signature)));
+    let signature = signing.sign(b"a.b").unwrap();
+    assert!(on.keys.find(signing.kid()).is_some_and(|key| key.verifies(b"a.b", signature.as_ref())));
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn what_cannot_work_is_misuse() {
 #[tokio::test]
 async fn nothing_secret_is_printed() {
     let store = MemoryStore::new();
-    let key = SigningKey::from_secret(b"an astonishing secret, 32 bytes.").unwrap();
+    let key = SigningKey::from_secret(Algorithm::Hs256, b"an astonishing secret, 32 bytes.").unwrap();
     let node = ring().with_first_key(key);
     let tended = node.tend(tending(&store, at(0))).await.unwrap();
     let stored = store.load_key_ring().await.unwrap().unwrap();

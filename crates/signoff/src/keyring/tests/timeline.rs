@@ -99,9 +99,9 @@ async fn simulate(rotation: Rotation, accepted_for: u64) -> Result<usize, String
                 }
                 let signing = node.tended.keys.signing();
                 let kid = signing.kid().to_owned();
-                let signature = signing.sign("token").map_err(|error| error.to_string())?;
+                let signature = signing.sign(b"token").map_err(|error| error.to_string())?;
                 for keys in [&node.tended.keys, &other.tended.keys] {
-                    let known = keys.find(&kid).is_some_and(|key| key.verifies("token", &signature));
+                    let known = keys.find(&kid).is_some_and(|key| key.verifies(b"token", signature.as_ref()));
                     if !known {
                         return Err(format!("at {now} a node does not know the key of a new token"));
                     }
