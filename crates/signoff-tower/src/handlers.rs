@@ -84,13 +84,14 @@ pub async fn end_session(
 
 /// `GET /.well-known/jwks.json`: the public keys (RFC 7517).
 pub async fn jwks(auth: Auth) -> Response {
-    // Ten minutes: long enough to spare us, short enough for a new key that is published before it signs.
-    let headers =
-        [(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=600")), (header::CONTENT_TYPE, JSON)];
-    match serde_json::to_string(&auth.signoff().jwks()) {
-        Ok(keys) => (headers, keys).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    let signoff = auth.signoff();
+    // A new key is published for longer than this before it signs, so no copy that lacks it is still used then.
+    let cache = format!("public, max-age={}", signoff.jwks_max_age().as_secs());
+    let (Ok(keys), Ok(cache)) = (serde_json::to_string(&signoff.jwks()), HeaderValue::try_from(cache)) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let kind = HeaderValue::from_static("application/jwk-set+json");
+    ([(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, kind)], keys).into_response()
 }
 
 /// `GET /signoff.js`: the browser module, never from a cache, so that a fix reaches everybody at once.

@@ -86,6 +86,10 @@ words! {
 words! {
     /// What happened. The words follow OWASP's logging vocabulary where it has one.
     AuditKind {
+        /// A signing key came into the ring; the detail is its `kid`.
+        KeyAdded = "key_added",
+        /// A signing key left the ring: its time was over, or it was removed or revoked.
+        KeyDropped = "key_dropped",
         /// A session was created.
         LoggedIn = "session_created",
         /// A session was destroyed and its tokens revoked.

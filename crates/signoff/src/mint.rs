@@ -169,7 +169,7 @@ impl Signoff {
         };
         let opaque = match settings.delivery {
             Delivery::Jwt => {
-                self.check_signing_key()?;
+                self.mend_signing_key().await?;
                 None
             }
             Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
@@ -202,7 +202,7 @@ impl Signoff {
         if live.token_id().is_none() {
             return Err(Error::new(ErrorKind::Misuse, "an opaque token is not renewed; touch its session").into());
         }
-        self.check_signing_key()?;
+        self.mend_signing_key().await?;
         let now = self.now()?;
         let Some(session) = self.touch_store(live, now).await? else {
             let event = AuditEvent {
@@ -264,9 +264,18 @@ impl Signoff {
         self.store().touch_session(live.session_id(), idle_expires_at, now).await
     }
 
+    /// Has the ring replace a signing key that was revoked, if there is a ring.
+    async fn mend_signing_key(&self) -> Result<(), Error> {
+        if self.keeper().is_ring() && self.keeper().is_revoked(self.keys().signing().kid()) {
+            self.tend_keys().await?;
+        }
+        self.check_signing_key()
+    }
+
     /// A key that was revoked must not sign: its tokens would be dead at birth.
     fn check_signing_key(&self) -> Result<(), Error> {
-        let key = [Scope::Key(self.keys().signing().kid())];
+        let keys = self.keys();
+        let key = [Scope::Key(keys.signing().kid())];
         match Rejection::from_verdict(self.replica().verdict(&key, Position::MAX)) {
             Ok(()) => Ok(()),
             Err(Rejection::Revoked) => {
@@ -286,7 +295,8 @@ impl Signoff {
         draft.fixed.expires_at = expires_at;
         draft.fixed.issued_at = now;
         let payload = self.policy().layout.write(&draft, &TokenId::generate()?);
-        let key = self.keys().signing();
+        let keys = self.keys();
+        let key = keys.signing();
         let header = key.verifying_key().header();
         let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 128);
         token.push_str(header);

@@ -160,7 +160,7 @@ pub(crate) struct Policy {
 }
 
 /// How far two machines' clocks may differ: revocations are kept this much longer.
-const SKEW: Duration = Duration::from_secs(300);
+pub(crate) const SKEW: Duration = Duration::from_secs(300);
 
 impl Policy {
     /// How long after the end of what it kills a revocation must be kept: the leeway of verifiers, and clock skew.

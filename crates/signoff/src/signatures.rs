@@ -98,10 +98,10 @@ impl<T: Remembered + ?Sized> Signatures<T> {
         }
     }
 
-    /// Drops the tokens of keys that are not in the set any more. They were not found since, this frees their memory.
-    pub(crate) fn retain(&self, keys: &impl Holds) {
+    /// Drops the tokens of all keys but these. A token whose key is gone was not found since; this frees its memory.
+    pub(crate) fn retain(&self, counts: impl Fn(&VerifyingKey) -> bool) {
         if let Some(cache) = &self.cache {
-            cache.retain(|_, facts| facts.key().is_some_and(|key| keys.holds(key)));
+            cache.retain(|_, facts| facts.key().is_some_and(&counts));
         }
     }
 

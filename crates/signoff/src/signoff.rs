@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use jsonwebtoken::jwk::JwkSet;
+use arc_swap::Guard;
 use quick_cache::sync::Cache;
 use signoff_revocation::{PurgeHorizon, Replica};
 
@@ -11,6 +11,7 @@ use crate::audit::AuditEvent;
 use crate::claims::Facts;
 use crate::commit::{Committer, HighMark, Worker, catch_up, unreadable_clock};
 use crate::foreign;
+use crate::keeper::{Keeper, Keys, Tender};
 use crate::settings::Policy;
 use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
@@ -23,7 +24,9 @@ pub struct Signoff(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store>,
-    keys: KeySet,
+    keeper: Arc<Keeper>,
+    /// Ends with the last clone.
+    tender: Tender,
     policy: Policy,
     clock: Arc<dyn Clock>,
     replica: Arc<Replica>,
@@ -33,7 +36,6 @@ struct Inner {
     cache: Cache<TokenHash, Arc<Facts>>,
     /// When sessions were last noted as used. Losing an entry costs a write.
     touched: Cache<SessionId, Timestamp>,
-    signatures: Signatures,
     foreign_signatures: Signatures<foreign::Facts>,
     /// What the committer must stay above: see [`HighMark`].
     accepted: Arc<HighMark>,
@@ -62,7 +64,7 @@ impl Signoff {
     /// * [`ErrorKind::Misuse`]: settings out of bounds, or the store is in use.
     /// * [`ErrorKind::Unavailable`]: the store does not answer.
     /// * [`ErrorKind::Data`]: the log is damaged.
-    pub async fn open(store: impl Store, keys: KeySet, settings: Settings) -> Result<Self, Error> {
+    pub async fn open(store: impl Store, keys: impl Into<Keys>, settings: Settings) -> Result<Self, Error> {
         Self::open_with_clock(store, keys, settings, Arc::new(SystemClock::new())).await
     }
 
@@ -73,7 +75,7 @@ impl Signoff {
     /// As [`Signoff::open`].
     pub async fn open_with_clock(
         store: impl Store,
-        keys: KeySet,
+        keys: impl Into<Keys>,
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
@@ -84,6 +86,13 @@ impl Signoff {
         policy.terms = store.agree(policy.terms).await?;
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
+        // A person can log out with an expired token, as long as it may be of a living session.
+        let accepted_for = policy.terms.longest_session + policy.terms.leeway;
+        let signatures = Signatures::new(policy.settings.signature_memory);
+        let (keeper_store, keeper_clock) = (Arc::clone(&store), Arc::clone(&clock));
+        let keeper =
+            Keeper::new(keys.into(), keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
+        let keeper = keeper.await?;
         let accepted = Arc::new(HighMark::default());
         let worker = Worker {
             store: Arc::clone(&store),
@@ -98,12 +107,12 @@ impl Signoff {
             committer: Committer::start(worker, seated),
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
-            signatures: Signatures::new(policy.settings.signature_memory),
             foreign_signatures: Signatures::new(policy.settings.signature_memory),
             accepted,
             horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
+            tender: keeper.start(),
+            keeper,
             store,
-            keys,
             policy,
             clock,
             replica,
@@ -113,6 +122,7 @@ impl Signoff {
     /// Works off the queue of logouts and frees the store for another opening, if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
+            inner.tender.close().await;
             inner.committer.close().await;
         }
     }
@@ -185,7 +195,12 @@ impl Signoff {
             Scope::Key(_) => Target::Scope { revocation: scope.into(), revoke_until: Timestamp::MAX },
             scope => Target::Scope { revocation: scope.into(), revoke_until },
         };
-        self.end(target, cause).await
+        let actor = cause.actor.clone();
+        let ended = self.end(target, cause).await?;
+        if let Scope::Key(_) = scope {
+            self.keeper().key_revoked(actor).await;
+        }
+        Ok(ended)
     }
 
     /// Deletes a bounded number of sessions and revocations that are long over, from the store and from memory. Call it
@@ -212,11 +227,6 @@ impl Signoff {
         // Where memory was short, what found no room may do so now.
         self.catch_up().await?;
         Ok(purged)
-    }
-
-    /// The public keys, for whoever else verifies our tokens (RFC 7517).
-    pub fn jwks(&self) -> JwkSet {
-        self.0.keys.jwks()
     }
 
     /// The newest audit records of a subject, newest first, at most 100.
@@ -268,8 +278,12 @@ impl Signoff {
         &*self.0.store
     }
 
-    pub(crate) fn keys(&self) -> &KeySet {
-        &self.0.keys
+    pub(crate) fn keys(&self) -> Guard<Arc<KeySet>> {
+        self.0.keeper.keys()
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.0.keeper
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -293,7 +307,7 @@ impl Signoff {
     }
 
     pub(crate) fn signatures(&self) -> &Signatures {
-        &self.0.signatures
+        &self.0.keeper.signatures
     }
 
     pub(crate) fn foreign_signatures(&self) -> &Signatures<foreign::Facts> {
@@ -311,6 +325,6 @@ impl Signoff {
 
 impl fmt::Debug for Signoff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signoff").field("store", &self.0.store).field("keys", &self.0.keys).finish_non_exhaustive()
+        f.debug_struct("Signoff").field("store", &self.0.store).field("keys", &self.0.keeper).finish_non_exhaustive()
     }
 }

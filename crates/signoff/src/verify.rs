@@ -9,7 +9,7 @@ use signoff_revocation::{Scope, Verdict};
 use crate::b64::Buffer;
 use crate::claims::{Draft, Facts};
 use crate::jws::{Compact, PAYLOAD};
-use crate::key::VerifyingKey;
+use crate::key::{KeySet, VerifyingKey};
 use crate::opaque::Opaque;
 use crate::store::SessionKey;
 use crate::time::Timestamp;
@@ -34,8 +34,8 @@ impl Signoff {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
         match Shape::of(token)? {
             Shape::Jwt(compact) => {
-                let mut buffer = Buffer::new();
-                self.enliven(self.recognise_jwt(&compact, &mut buffer)?, now)
+                let (keys, mut buffer) = (self.keys(), Buffer::new());
+                self.enliven(self.recognise_jwt(&compact, &keys, &mut buffer)?, now)
             }
             Shape::Opaque(opaque) => self.verify_opaque(opaque, now),
         }
@@ -70,8 +70,8 @@ impl Signoff {
     pub(crate) async fn recognise_dead_or_alive(&self, token: Unverified<'_>) -> Result<Authentic, Denied> {
         match token.0 {
             Shape::Jwt(compact) => {
-                let mut buffer = Buffer::new();
-                Ok(Authentic::assertion(self.recognise_jwt(&compact, &mut buffer)?.into_claims()?))
+                let (keys, mut buffer) = (self.keys(), Buffer::new());
+                Ok(Authentic::assertion(self.recognise_jwt(&compact, &keys, &mut buffer)?.into_claims()?))
             }
             Shape::Opaque(opaque) => {
                 for hash in opaque.hashes(&self.policy().settings.peppers) {
@@ -85,15 +85,19 @@ impl Signoff {
     }
 
     fn recognise_jwt<'a>(
-        &'a self,
+        &self,
         compact: &Compact<'_>,
+        keys: &'a KeySet,
         buffer: &'a mut Buffer<PAYLOAD>,
     ) -> Result<Recognised<'a>, Rejection> {
-        let keys = self.keys();
         if let Some(facts) = self.signatures().find(compact.token(), keys) {
             return Ok(Recognised::Before(facts));
         }
-        let key = compact.key(keys)?;
+        let key = compact.key(keys).inspect_err(|rejection| {
+            if *rejection == Rejection::UnknownKey {
+                self.keeper().note_unknown();
+            }
+        })?;
         let draft = Draft::of_jwt(compact.verify(key, buffer)?, self.policy())?;
         if self.signatures().wants(key)
             && let Some(facts) = draft.share(Some(key.clone()), compact.token())

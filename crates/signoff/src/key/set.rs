@@ -52,6 +52,17 @@ impl KeySet {
         self.verifying.iter().any(|other| other.is_same(key))
     }
 
+    /// The same keys; but where `old` has an equal one, that very one, so that what was verified with it still counts.
+    #[must_use]
+    pub(crate) fn reusing(mut self, old: &Self) -> Self {
+        for key in &mut self.verifying {
+            if let Some(same) = old.verifying.iter().find(|same| same.is_equal(key)) {
+                *key = same.clone();
+            }
+        }
+        self
+    }
+
     /// The public keys as a JWK set (RFC 7517). Secrets are left out.
     pub fn jwks(&self) -> JwkSet {
         let mut keys: Vec<_> = self.verifying.iter().filter_map(jwk::public).collect();

@@ -91,6 +91,15 @@ impl VerifyingKey {
         &self.0.header
     }
 
+    /// Whether both have the same name and the same public key. Secrets are never equal, because they are not compared.
+    pub(super) fn is_equal(&self, other: &Self) -> bool {
+        let material = self.material();
+        self.kid() == other.kid()
+            && self.algorithm() == other.algorithm()
+            && material.is_some()
+            && material == other.material()
+    }
+
     /// Whether both are clones of one key.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -16,10 +16,9 @@
 //!
 //! Whoever has the key-encryption key and can read the database can sign as the service.
 
-#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "Signoff does not tend the ring yet"))]
-
 mod document;
 mod kek;
+mod operate;
 mod plan;
 mod rotation;
 mod tend;

@@ -43,7 +43,7 @@ pub struct Rotation {
 
 impl Rotation {
     /// How far the clocks of two machines may differ: five minutes.
-    pub const SKEW: Duration = Duration::from_secs(300);
+    pub const SKEW: Duration = crate::settings::SKEW;
 
     /// How long others may keep a copy of the published set.
     pub const fn jwks_max_age(&self) -> Duration {

@@ -32,6 +32,7 @@ pub(crate) struct Tended {
     /// All of the ring, in the order in which they sign.
     pub(crate) list: Vec<KeyStatus>,
     /// Grows with every change.
+    #[cfg(test)]
     pub(crate) version: u64,
     /// When to tend it again, at the latest: when something is due, and after `refresh` anyway.
     pub(crate) due_at: Timestamp,
@@ -255,7 +256,15 @@ impl KeyRing {
             signs_from: entry.signs_from,
             verifies_until: entry.verifies_until,
         });
-        Ok(Tended { keys, list: list.collect(), version: ring.version, due_at, created, dropped })
+        Ok(Tended {
+            keys,
+            list: list.collect(),
+            #[cfg(test)]
+            version: ring.version,
+            due_at,
+            created,
+            dropped,
+        })
     }
 
     fn remember(&self, ring: &Ring) {

@@ -13,6 +13,7 @@ mod foreign_provider;
 mod foreign_times;
 mod foreign_tokens;
 mod interop;
+mod key_ring;
 mod kinds;
 mod logout;
 mod oracle;

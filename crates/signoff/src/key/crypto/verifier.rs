@@ -24,6 +24,7 @@ enum Key {
 }
 
 /// What a JWK of a public key is made of.
+#[derive(PartialEq, Eq)]
 pub(in crate::key) enum Material {
     /// The two coordinates of a point, equally long, side by side.
     Ec(Vec<u8>),
