@@ -114,22 +114,19 @@ impl fmt::Debug for Opaque<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Error> {
-    let mut token = Zeroizing::new([0; LENGTH]);
-    token[..PREFIX].copy_from_slice(kind.prefix().as_bytes());
-    let mut filled = PREFIX;
-    while filled < PREFIX + RANDOM {
+    let mut token = Vec::with_capacity(LENGTH);
+    token.extend_from_slice(kind.prefix().as_bytes());
+    while token.len() < PREFIX + RANDOM {
         let bytes = Zeroizing::new(secret::random::<48>()?);
-        // 248 is the largest multiple of 62 that a byte holds; what lies above would make some digits likelier.
-        let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| DIGITS[usize::from(byte % 62)]);
-        for digit in digits.take(PREFIX + RANDOM - filled) {
-            token[filled] = digit;
-            filled += 1;
-        }
+        // Six bits of each byte; 62 and 63 are passed over, for they would make two digits likelier.
+        let digits = bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte % 64)));
+        token.extend(digits.take(PREFIX + RANDOM - token.len()));
     }
-    let sum = checksum(&token[PREFIX..filled]);
-    token[filled..].copy_from_slice(&sum);
-    let hash = peppers.hash(&token[..filled]);
-    Ok((Secret::new(std::str::from_utf8(&*token).unwrap_or_default()), hash))
+    let hash = peppers.hash(&token);
+    let sum = checksum(&token[PREFIX..]);
+    token.extend(sum);
+    // It is ASCII, so it stays where it is.
+    Ok((Secret::new(String::from_utf8(token).unwrap_or_default()), hash))
 }
 
 /// CRC32 in base62, most significant digit first, padded with zeros.

@@ -10,7 +10,7 @@ use crate::b64::Buffer;
 use crate::claims::{Draft, Facts};
 use crate::jws::{Compact, PAYLOAD};
 use crate::key::{KeySet, VerifyingKey};
-use crate::opaque::Opaque;
+use crate::opaque::{Kind, Opaque};
 use crate::store::SessionKey;
 use crate::time::Timestamp;
 use crate::token::Shape;
@@ -32,13 +32,11 @@ impl Signoff {
     /// [`Rejection::Stale`]: refused.
     pub fn verify(&self, token: &str) -> Result<Live, Rejection> {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
-        match Shape::of(token)? {
-            Shape::Jwt(compact) => {
-                let (keys, mut buffer) = (self.keys(), Buffer::new());
-                self.enliven(self.recognise_jwt(&compact, &keys, &mut buffer)?, now)
-            }
-            Shape::Opaque(opaque) => self.verify_opaque(opaque, now),
+        if Kind::claimed(token).is_some() {
+            return self.verify_opaque(Opaque::parse(Kind::Access, token)?, now);
         }
+        let (keys, mut buffer) = (self.keys(), Buffer::new());
+        self.enliven(self.recognise_jwt(token, &keys, &mut buffer)?, now)
     }
 
     /// As [`Signoff::verify`], but loads an opaque token that is not in memory from the store: once, however many ask.
@@ -71,7 +69,7 @@ impl Signoff {
         match token.0 {
             Shape::Jwt(compact) => {
                 let (keys, mut buffer) = (self.keys(), Buffer::new());
-                Ok(Authentic::assertion(self.recognise_jwt(&compact, &keys, &mut buffer)?.into_claims()?))
+                Ok(Authentic::assertion(self.recognise_jwt(compact.token(), &keys, &mut buffer)?.into_claims()?))
             }
             Shape::Opaque(opaque) => {
                 for hash in opaque.hashes(&self.policy().settings.peppers) {
@@ -86,13 +84,16 @@ impl Signoff {
 
     fn recognise_jwt<'a>(
         &self,
-        compact: &Compact<'_>,
+        token: &str,
         keys: &'a KeySet,
         buffer: &'a mut Buffer<PAYLOAD>,
     ) -> Result<Recognised<'a>, Rejection> {
-        if let Some(facts) = self.signatures().find(compact.token(), keys) {
+        if keys.has_asymmetric()
+            && let Some(facts) = self.signatures().find(token, keys)
+        {
             return Ok(Recognised::Before(facts));
         }
+        let compact = Compact::split(token)?;
         let key = compact.key(keys).inspect_err(|rejection| {
             if *rejection == Rejection::UnknownKey {
                 self.keeper().note_unknown();
@@ -100,7 +101,7 @@ impl Signoff {
         })?;
         let draft = Draft::of_jwt(compact.verify(key, buffer)?, self.policy())?;
         if self.signatures().wants(key)
-            && let Some(facts) = draft.share(Some(key.clone()), compact.token())
+            && let Some(facts) = draft.share(Some(key.clone()), token)
         {
             self.signatures().remember(Arc::clone(&facts));
             return Ok(Recognised::Before(facts));

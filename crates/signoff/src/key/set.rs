@@ -42,6 +42,11 @@ impl KeySet {
         self.verifying.iter().find(|key| key.kid() == kid)
     }
 
+    /// Whether a signature by any of these keys is worth remembering.
+    pub(crate) fn has_asymmetric(&self) -> bool {
+        self.verifying.iter().any(|key| !key.is_symmetric())
+    }
+
     /// The key whose tokens begin with exactly this header, in base64url: ours do, so nothing needs to be decoded.
     pub(crate) fn find_by_header(&self, header: &str) -> Option<&VerifyingKey> {
         self.verifying.iter().find(|key| key.header() == header)
