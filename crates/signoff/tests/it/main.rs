@@ -17,6 +17,7 @@ mod kinds;
 mod logout;
 mod oracle;
 mod sessions;
+mod strictness;
 mod times;
 mod tokens;
 mod vectors;
