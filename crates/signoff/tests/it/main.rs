@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod attacks;
+mod attacks_page;
 mod bank;
 mod conformance;
 mod faults;

@@ -809,7 +809,7 @@ async fn text_is_utf_8() {
     }
 }
 
-/// RFC 8725, section 3.15 of its successor's draft: bounds before work, also for what is signed.
+/// Bounds before work, also for what is signed.
 #[tokio::test]
 async fn large_tokens_are_refused_before_they_are_read() {
     let target = Target::open().await;
