@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    /// The key of the cache is short: two tokens that share it share nothing else, and the later one replaces the other.
+    /// The key of the cache is short: two tokens that share it share nothing else, and the later replaces the other.
     #[test]
     fn tokens_that_share_a_short_key_are_told_apart() {
         let key = SigningKey::generate().unwrap();

@@ -105,11 +105,10 @@ fn header_with(member: &str) -> String {
 fn payload() -> String {
     let now = start();
     let (secs, id) = (now.as_secs(), "A".repeat(22));
-    format!(
-        r#"{{"iss":"https://bank.example","sub":"alice","aud":"https://bank.example/api","exp":{},"iat":{secs},"jti":"{id}","sid":"{id}","pos":{},"client_id":"app"}}"#,
-        secs + 60,
-        now.as_micros(),
-    )
+    let who = r#""iss":"https://bank.example","sub":"alice","aud":"https://bank.example/api""#;
+    let when = format!(r#""exp":{},"iat":{secs}"#, secs + 60);
+    let which = format!(r#""jti":"{id}","sid":"{id}","pos":{},"client_id":"app""#, now.as_micros());
+    format!("{{{who},{when},{which}}}")
 }
 
 /// The good payload with another member at its end, where an application's own are.
