@@ -124,3 +124,70 @@ fn short(token: &str) -> Option<u64> {
     let tail = u128::from_le_bytes(*tail);
     Some((tail as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (tail >> 64) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SigningKey;
+
+    struct Verified {
+        token: String,
+        key: VerifyingKey,
+    }
+
+    impl Remembered for Verified {
+        fn token(&self) -> &[u8] {
+            self.token.as_bytes()
+        }
+
+        fn key(&self) -> Option<&VerifyingKey> {
+            Some(&self.key)
+        }
+
+        fn size(&self) -> usize {
+            self.token.len()
+        }
+    }
+
+    /// The key of the cache is short: two tokens that share it share nothing else, and the later replaces the other.
+    #[test]
+    fn tokens_that_share_a_short_key_are_told_apart() {
+        let key = SigningKey::generate().unwrap();
+        let keys = KeySet::new(SigningKey::generate().unwrap()).with_retired(key.verifying_key().clone());
+        let tail = "the sixteen last";
+        let token = |name: &str| format!("{name}.claims.{tail}");
+        assert_eq!(short(&token("alice")), short(&token("bob")));
+        let memory = Signatures::new(1 << 20);
+        let remember = |name: &str| {
+            memory.remember(Arc::new(Verified { token: token(name), key: key.verifying_key().clone() }));
+        };
+        remember("alice");
+        assert!(memory.find(&token("alice"), &keys).is_some());
+        for other in [token("bob"), token("Alice"), token("alice "), token(""), tail.into(), token("alice")[1..].into()]
+        {
+            assert!(memory.find(&other, &keys).is_none(), "{other}");
+        }
+        remember("bob");
+        assert!(memory.find(&token("bob"), &keys).is_some());
+        assert!(memory.find(&token("alice"), &keys).is_none(), "forgotten, which costs a verification");
+        assert!(memory.find("too short", &keys).is_none());
+    }
+
+    /// Another key under the same name is another key.
+    #[test]
+    fn a_key_that_left_the_set_counts_no_more() {
+        let key = SigningKey::generate().unwrap();
+        let with = |key: VerifyingKey| KeySet::new(SigningKey::generate().unwrap()).with_retired(key);
+        let memory = Signatures::new(1 << 20);
+        let token = "header.claims.signature of a key";
+        memory.remember(Arc::new(Verified { token: token.into(), key: key.verifying_key().clone() }));
+        assert!(memory.find(token, &with(key.verifying_key().clone())).is_some());
+        assert!(memory.find(token, &KeySet::new(SigningKey::generate().unwrap())).is_none());
+        let public = KeySet::new(SigningKey::generate().unwrap()).jwks();
+        let mut public = serde_json::to_value(&public.keys[0]).unwrap();
+        public["kid"] = key.kid().into();
+        let impostor = VerifyingKey::from_jwk(&public.to_string()).unwrap();
+        assert_eq!(impostor.kid(), key.kid());
+        assert!(memory.find(token, &with(impostor)).is_none());
+    }
+}

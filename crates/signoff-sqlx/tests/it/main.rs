@@ -7,3 +7,4 @@ mod crash;
 mod files;
 mod key_ring;
 mod service;
+mod stolen;

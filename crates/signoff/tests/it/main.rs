@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod attacks;
+mod attacks_page;
 mod bank;
 mod conformance;
 mod faults;
@@ -18,6 +19,7 @@ mod kinds;
 mod logout;
 mod oracle;
 mod sessions;
+mod strictness;
 mod times;
 mod tokens;
 mod vectors;
