@@ -179,7 +179,7 @@ mod tests {
                     let braced = if application.is_empty() { String::new() } else { format!("{{{application}}}") };
                     assert_eq!(facts.application(), braced);
                 };
-                check(&*draft.share(None, "a.b.c").unwrap(), "a.b.c");
+                check(&draft.share(None, "a.b.c").unwrap(), "a.b.c");
                 if draft.is_short() {
                     check(&draft.keep(None), "");
                 }

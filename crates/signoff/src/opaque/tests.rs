@@ -77,10 +77,10 @@ fn peppers_rotate_by_id() {
     let hashes = |peppers: &Peppers| token.hashes(peppers).collect::<Vec<_>>();
     assert_eq!(hashes(&old), [hash]);
     assert!(!hashes(&new).contains(&hash) && !hashes(&plain).contains(&hash));
-    assert_eq!(hashes(&new.clone().with_older(pepper(1)))[1], hash);
+    assert_eq!(hashes(&new.with_older(pepper(1)))[1], hash);
     let unpeppered = hashes(&plain)[0];
     assert_eq!(unpeppered.as_bytes()[0], 0);
-    assert_eq!(hashes(&old.clone().with_unpeppered()), [hash, unpeppered]);
+    assert_eq!(hashes(&old.with_unpeppered()), [hash, unpeppered]);
     // The same id with another secret is another hash.
     assert_ne!(hashes(&Peppers::new(Pepper::new(1, &[9; 32]).unwrap())), [hash]);
     for (id, length) in [(0, 32), (1, 31), (1, 0)] {
