@@ -45,6 +45,7 @@
 //!
 //! # Features
 //!
+//! * `aws-lc-rs`: signatures are computed by aws-lc-rs instead of ring. Same keys, same tokens.
 //! * `test-util`: a clock that stands still, a store that fails on demand, hooks between the steps of a logout.
 //! * `conformance`: the suite that every [`Store`] must pass.
 

@@ -115,6 +115,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new() -> Self {
+        crate::bank::second_opinion();
         Self {
             hs256: SigningKey::from_secret(Algorithm::Hs256, &decode(A1_KEY)).unwrap(),
             es256: SigningKey::from_pkcs8(Algorithm::Es256, &es256_pkcs8()).unwrap(),

@@ -34,6 +34,13 @@ pub(crate) fn key() -> SigningKey {
     SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap()
 }
 
+/// Tells jsonwebtoken what to compute with: a build of the whole workspace has several backends of it, and then it
+/// chooses none. Must come before its first use in a test that verifies or signs with it.
+pub(crate) fn second_opinion() {
+    // Fails when another test of this process was first.
+    let _ = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+}
+
 pub(crate) fn subject(name: &str) -> Subject {
     Subject::new(name).unwrap()
 }

@@ -15,6 +15,7 @@ struct Service {
 }
 
 async fn service(algorithm: Algorithm) -> Service {
+    crate::bank::second_opinion();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     let key = SigningKey::load_or_create(&path, algorithm).unwrap();

@@ -124,7 +124,8 @@ async fn the_key_decides_the_algorithm() {
 #[tokio::test]
 async fn every_algorithm_mints_what_it_verifies() {
     let folder = tempfile::tempdir().unwrap();
-    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256] {
+    use Algorithm::{EdDsa, Es256, Es384, Hs256, Hs384, Hs512};
+    for algorithm in [EdDsa, Es256, Es384, Hs256, Hs384, Hs512] {
         let key = SigningKey::load_or_create(folder.path().join(algorithm.name()), algorithm).unwrap();
         let settings = Settings::new("https://bank.example", "https://bank.example/api");
         let signoff = Signoff::open(signoff::MemoryStore::new(), KeySet::new(key), settings).await.unwrap();

@@ -47,6 +47,7 @@ fn compact([header, signature]: [&str; 2]) -> String {
 /// As they are in the documents: to jsonwebtoken, which may ignore `exp`, they are good. So they are copied rightly.
 #[test]
 fn the_published_tokens_are_good_elsewhere() {
+    crate::bank::second_opinion();
     let a1 = DecodingKey::from_secret(&decode(A1_KEY));
     let a2 = DecodingKey::from_rsa_components(A2_KEY, "AQAB").unwrap();
     let a3 = DecodingKey::from_ec_components(A3_KEY[1], A3_KEY[2]).unwrap();
