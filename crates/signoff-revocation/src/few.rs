@@ -48,6 +48,12 @@ impl Few {
         }
     }
 
+    /// Whether a client or a key is, or was, among them.
+    #[inline]
+    pub(crate) fn has_names(&self) -> bool {
+        [&self.clients, &self.keys].into_iter().any(|names| names.crowded || !names.named.is_empty())
+    }
+
     /// Without what the horizon has passed.
     pub(crate) fn without(&self, horizon: Horizon) -> Self {
         Self {

@@ -26,6 +26,8 @@ const REST_SHIFT: u32 = TAG_SHIFT + TAG_BITS;
 /// probability of at most 2^-64. Everything else, of any length and anybody's choice, takes the standard library's
 /// SipHash-1-3, a pseudo-random function.
 pub(crate) struct Keys {
+    /// Tells sets apart: a hash of one set means nothing in another.
+    id: u32,
     kinds: [u128; ScopeKind::ALL.len()],
     low: u128,
     high: u128,
@@ -50,6 +52,7 @@ impl Keys {
         let seed = Text::default();
         let word = |n: usize| u128::from(seed.hash_one((n, 0))) | u128::from(seed.hash_one((n, 1))) << 64;
         Self {
+            id: seed.hash_one("id") as u32,
             kinds: std::array::from_fn(|n| word(n + 2)),
             low: word(0),
             high: word(1),
@@ -57,15 +60,31 @@ impl Keys {
         }
     }
 
+    /// The fingerprint of a scope; `None` for those that are compared by name.
+    pub(crate) fn fingerprint(&self, scope: Scope<'_>) -> Option<Fingerprint> {
+        let kind = scope.kind();
+        (!kind.is_few()).then(|| Fingerprint { hash: self.hash(scope), set: self.id, kind })
+    }
+
+    /// Whether the fingerprint was taken with these keys.
+    #[inline]
+    pub(crate) const fn took(&self, fingerprint: &Fingerprint) -> bool {
+        fingerprint.set == self.id
+    }
+
     #[inline]
     pub(crate) fn print(&self, scope: Scope<'_>) -> Print {
-        let hash = match scope {
+        Print::new(self.hash(scope), !scope.kind().is_absolute())
+    }
+
+    #[inline]
+    fn hash(&self, scope: Scope<'_>) -> u64 {
+        match scope {
             Scope::Session(id) | Scope::Token(id) if let Ok(id) = <[u8; 16]>::try_from(id) => {
                 self.pair(scope.kind(), id)
             }
             _ => self.text(scope),
-        };
-        Print::new(hash, !scope.kind().is_absolute())
+        }
     }
 
     #[inline]
@@ -81,6 +100,34 @@ impl Keys {
         let mut hasher = self.texts[scope.kind() as usize - 1].build_hasher();
         hasher.write(scope.id());
         hasher.finish()
+    }
+}
+
+/// A token, a session or a subject, hashed ahead for one set: for whoever asks about the same scope often.
+///
+/// See [`RevocationSet::fingerprint`](crate::RevocationSet::fingerprint). It means nothing to another set, where it counts
+/// as revoked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    hash: u64,
+    set: u32,
+    kind: ScopeKind,
+}
+
+impl Fingerprint {
+    pub(crate) const fn kind(&self) -> ScopeKind {
+        self.kind
+    }
+
+    #[inline]
+    pub(crate) fn print(&self) -> Print {
+        Print::new(self.hash, !self.kind.is_absolute())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({:?})", self.kind)
     }
 }
 

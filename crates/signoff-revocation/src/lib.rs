@@ -106,6 +106,7 @@ mod tick;
 mod time;
 
 // The public interface is:
+pub use hash::Fingerprint;
 pub use horizon::PurgeHorizon;
 pub use position::{Cutoff, Position};
 pub use replica::{ApplyError, LogPage, Replica, ReplicaReader, Verdict};

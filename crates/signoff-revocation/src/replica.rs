@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, seeded};
+use crate::hash::Fingerprint;
 use crate::position::{Cutoff, Position};
 use crate::scope::{Revocation, Scope, ScopeKind};
 use crate::set::{Full, Reader, RevocationSet};
@@ -150,6 +151,25 @@ impl Replica {
             return Verdict::Unready;
         }
         self.set.dead_by(scopes, pos).map_or(Verdict::Alive, Verdict::Dead)
+    }
+
+    /// Hashes a scope ahead for [`Replica::verdict_hashed`]; see [`RevocationSet::fingerprint`].
+    pub fn fingerprint(&self, scope: Scope<'_>) -> Option<Fingerprint> {
+        self.set.fingerprint(scope)
+    }
+
+    /// As [`Replica::verdict`], for a token whose scopes were hashed before; see [`RevocationSet::dead_by_hashed`].
+    #[inline]
+    pub fn verdict_hashed<'a, const N: usize>(
+        &self,
+        hashed: &[Fingerprint],
+        named: impl FnOnce() -> [Scope<'a>; N],
+        pos: Position,
+    ) -> Verdict {
+        if self.state.load(Ordering::Acquire) != READY {
+            return Verdict::Unready;
+        }
+        self.set.dead_by_hashed(hashed, named, pos).map_or(Verdict::Alive, Verdict::Dead)
     }
 
     /// A handle for one thread that asks for many verdicts; see [`RevocationSet::reader`].

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::hash::{Keys, Print};
+use crate::hash::{Fingerprint, Keys, Print};
 use crate::position::{Cutoff, Position};
 use crate::scope::{Scope, ScopeKind};
 use crate::shard::Entry;
@@ -102,6 +102,38 @@ impl RevocationSet {
     #[must_use = "a token that is dead by one of its scopes must be refused"]
     pub fn dead_by(&self, scopes: &[Scope<'_>], pos: Position) -> Option<ScopeKind> {
         dead_by(&self.table.root(), &self.keys, scopes, pos)
+    }
+
+    /// Hashes a token, a session or a subject ahead, for [`RevocationSet::dead_by_hashed`]. `None` for the scopes of which
+    /// there are few, which are compared by name.
+    pub fn fingerprint(&self, scope: Scope<'_>) -> Option<Fingerprint> {
+        self.keys.fingerprint(scope)
+    }
+
+    /// As [`RevocationSet::dead_by`], for a token whose scopes were hashed before. `named` must give its client and its key;
+    /// it is asked only if a client or a key is revoked.
+    ///
+    /// A fingerprint of another set cannot be looked up here, so it counts as revoked.
+    #[inline]
+    #[must_use = "a token that is dead by one of its scopes must be refused"]
+    pub fn dead_by_hashed<'a, const N: usize>(
+        &self,
+        hashed: &[Fingerprint],
+        named: impl FnOnce() -> [Scope<'a>; N],
+        pos: Position,
+    ) -> Option<ScopeKind> {
+        let root = self.table.root();
+        let calls = |one: &Fingerprint| {
+            let print = one.print();
+            !self.keys.took(one) || root.shard(print).is_some_and(|shard| shard.calls_for_a_look(print))
+        };
+        // Every fingerprint is asked for before any answer is waited for, as in `dead_by`.
+        let look = hashed.iter().fold(false, |look, one| look | calls(one));
+        if look && let Some(kind) = find_hashed_killer(&root, &self.keys, hashed, pos) {
+            return Some(kind);
+        }
+        let names = root.few.has_names().then(named);
+        dead_by(&root, &self.keys, names.as_ref().map_or(&[], |names| names), pos)
     }
 
     /// A handle for one thread that checks often: it saves a few nanoseconds per check.
@@ -227,6 +259,13 @@ fn dead_by(root: &Root, keys: &Keys, scopes: &[Scope<'_>], pos: Position) -> Opt
         };
     }
     if look { find_killer(root, keys, scopes, pos) } else { None }
+}
+
+#[cold]
+fn find_hashed_killer(root: &Root, keys: &Keys, hashed: &[Fingerprint], pos: Position) -> Option<ScopeKind> {
+    let cutoff = |print| root.shard(print).and_then(|shard| shard.cutoff(print));
+    let kills = |one: &&Fingerprint| !keys.took(one) || cutoff(one.print()).is_some_and(|cutoff| cutoff.kills(pos));
+    hashed.iter().find(kills).map(Fingerprint::kind)
 }
 
 #[cold]

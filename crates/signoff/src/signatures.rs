@@ -16,8 +16,8 @@ use crate::key::{KeySet, VerifyingKey};
 
 /// What is remembered of a token: our own, or a foreign one.
 pub(crate) trait Remembered {
-    /// The whole token.
-    fn token(&self) -> &[u8];
+    /// Whether it is of this token, every byte compared.
+    fn is_of(&self, token: &str) -> bool;
 
     /// The key that its signature was verified with.
     fn key(&self) -> Option<&VerifyingKey>;
@@ -33,8 +33,8 @@ pub(crate) trait Holds {
 }
 
 impl Remembered for Facts {
-    fn token(&self) -> &[u8] {
-        self.token()
+    fn is_of(&self, token: &str) -> bool {
+        self.is_of(token)
     }
 
     fn key(&self) -> Option<&VerifyingKey> {
@@ -81,7 +81,7 @@ impl<T: Remembered + ?Sized> Signatures<T> {
     /// What is known of this token, if exactly it was verified before, with a key that is still in the set.
     pub(crate) fn find(&self, token: &str, keys: &impl Holds) -> Option<Arc<T>> {
         let facts = self.cache.as_ref()?.get(&short(token)?)?;
-        let same = facts.token() == token.as_bytes() && facts.key().is_some_and(|key| keys.holds(key));
+        let same = facts.is_of(token) && facts.key().is_some_and(|key| keys.holds(key));
         same.then_some(facts)
     }
 
@@ -91,8 +91,7 @@ impl<T: Remembered + ?Sized> Signatures<T> {
     }
 
     /// Remembers a token whose signature was verified just now.
-    pub(crate) fn remember(&self, facts: Arc<T>) {
-        let token = std::str::from_utf8(facts.token()).unwrap_or_default();
+    pub(crate) fn remember(&self, token: &str, facts: Arc<T>) {
         if let (Some(cache), Some(short)) = (&self.cache, short(token)) {
             cache.insert(short, facts);
         }
@@ -136,8 +135,8 @@ mod tests {
     }
 
     impl Remembered for Verified {
-        fn token(&self) -> &[u8] {
-            self.token.as_bytes()
+        fn is_of(&self, token: &str) -> bool {
+            self.token == token
         }
 
         fn key(&self) -> Option<&VerifyingKey> {
@@ -159,7 +158,8 @@ mod tests {
         assert_eq!(short(&token("alice")), short(&token("bob")));
         let memory = Signatures::new(1 << 20);
         let remember = |name: &str| {
-            memory.remember(Arc::new(Verified { token: token(name), key: key.verifying_key().clone() }));
+            let verified = Verified { token: token(name), key: key.verifying_key().clone() };
+            memory.remember(&token(name), Arc::new(verified));
         };
         remember("alice");
         assert!(memory.find(&token("alice"), &keys).is_some());
@@ -180,7 +180,7 @@ mod tests {
         let with = |key: VerifyingKey| KeySet::new(SigningKey::generate().unwrap()).with_retired(key);
         let memory = Signatures::new(1 << 20);
         let token = "header.claims.signature of a key";
-        memory.remember(Arc::new(Verified { token: token.into(), key: key.verifying_key().clone() }));
+        memory.remember(token, Arc::new(Verified { token: token.into(), key: key.verifying_key().clone() }));
         assert!(memory.find(token, &with(key.verifying_key().clone())).is_some());
         assert!(memory.find(token, &KeySet::new(SigningKey::generate().unwrap())).is_none());
         let public = KeySet::new(SigningKey::generate().unwrap()).jwks();

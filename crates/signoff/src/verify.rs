@@ -101,9 +101,9 @@ impl Signoff {
         })?;
         let draft = Draft::of_jwt(compact.verify(key, buffer)?, self.policy())?;
         if self.signatures().wants(key)
-            && let Some(facts) = draft.share(Some(key.clone()), token)
+            && let Some(facts) = draft.remember(Some(key.clone()), token, self.replica())
         {
-            self.signatures().remember(Arc::clone(&facts));
+            self.signatures().remember(token, Arc::clone(&facts));
             return Ok(Recognised::Before(facts));
         }
         Ok(Recognised::Now(draft, key))
@@ -118,11 +118,9 @@ impl Signoff {
     /// Holds what is authentic against the clock and the replica.
     #[inline]
     fn enliven(&self, recognised: Recognised<'_>, now: Timestamp) -> Result<Live, Rejection> {
-        let (fixed, scopes) = match &recognised {
-            Recognised::Before(facts) => (&facts.fixed, facts.scopes()),
-            Recognised::Now(draft, key) => {
-                (&draft.fixed, draft.fixed.scopes(&draft.subject, &draft.client_id, Some(key)))
-            }
+        let fixed = match &recognised {
+            Recognised::Before(facts) => &facts.fixed,
+            Recognised::Now(draft, _) => &draft.fixed,
         };
         let leeway = self.policy().settings.leeway.get();
         // "On or after" the expiration the token must not be accepted (RFC 7519, section 4.1.4).
@@ -132,7 +130,13 @@ impl Signoff {
         if fixed.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
             return Err(Rejection::NotYetValid);
         }
-        Rejection::from_verdict(self.replica().verdict(&scopes, fixed.position))?;
+        Rejection::from_verdict(match &recognised {
+            Recognised::Before(facts) => facts.verdict(self.replica()),
+            Recognised::Now(draft, key) => {
+                let scopes = fixed.scopes(&draft.subject, &draft.client_id, Some(key));
+                self.replica().verdict(&scopes, fixed.position)
+            }
+        })?;
         Ok(Live::assertion(recognised.into_claims()?))
     }
 
@@ -165,7 +169,7 @@ impl Signoff {
         let Some(session) = self.store().load_session(SessionKey::Token(&hash), now).await? else { return Ok(None) };
         let too_long =
             || Error::new(crate::ErrorKind::Data, "the texts of a session are longer than any that we store");
-        let facts = Draft::of_session(&session)?.share(None, "").ok_or_else(too_long)?;
+        let facts = Draft::of_session(&session)?.remember(None, "", self.replica()).ok_or_else(too_long)?;
         match guard {
             // Fails when somebody was faster, whose entry is as good.
             Some(guard) => drop(guard.insert(Arc::clone(&facts))),

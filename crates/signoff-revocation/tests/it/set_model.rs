@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use signoff_revocation::{Cutoff, Reader, RevocationSet, Scope, ScopeKind};
+use signoff_revocation::{Cutoff, Position, Reader, RevocationSet, Scope, ScopeKind};
 
 use crate::{config, granules, pos};
 
@@ -173,6 +173,7 @@ fn apply(op: &Op, set: &RevocationSet, reader: &mut Reader<'_>, model: &mut Mode
             let expect = model.dead_by(names, *at);
             assert_eq!(set.dead_by(&scopes, pos(*at)), expect);
             assert_eq!(reader.dead_by(&scopes, pos(*at)), expect);
+            check_hashed(&scopes, pos(*at), set, expect);
         }
         Op::Purge(horizon) => assert_eq!(set.purge(granules(*horizon)), model.purge(*horizon)),
         Op::PurgeInParts(horizon, name) => {
@@ -188,6 +189,23 @@ fn apply(op: &Op, set: &RevocationSet, reader: &mut Reader<'_>, model: &mut Mode
             assert_eq!(dropped, model.purge(*horizon));
         }
     }
+}
+
+/// Hashed ahead or not, the verdict is the same; which of several killers is named may differ.
+fn check_hashed(scopes: &[Scope<'_>], at: Position, set: &RevocationSet, expect: Option<ScopeKind>) {
+    let hashed: Vec<_> = scopes.iter().filter_map(|scope| set.fingerprint(*scope)).collect();
+    let mut named = scopes.iter().copied().filter(|scope| set.fingerprint(*scope).is_none()).collect::<Vec<_>>();
+    // As many as there may be; a name more often than once is harmless, and everything goes without saying.
+    named.resize(3.max(named.len()), Scope::Everything);
+    let killer = named.chunks(3).fold(None, |killer, few| {
+        let few = || std::array::from_fn::<_, 3, _>(|n| few.get(n).copied().unwrap_or(Scope::Everything));
+        killer.or(set.dead_by_hashed(&hashed, few, at))
+    });
+    assert_eq!(killer.is_some(), expect.is_some(), "{scopes:?}");
+    assert!(killer.is_none_or(|kind| {
+        let killed = |scope: &&Scope<'_>| set.cutoff(**scope).is_some_and(|cutoff| cutoff.kills(at));
+        kind == ScopeKind::Everything || scopes.iter().filter(killed).any(|scope| scope.kind() == kind)
+    }));
 }
 
 fn check_cutoff(name: Name, set: &RevocationSet, reader: &mut Reader<'_>, model: &Model) {
@@ -207,4 +225,18 @@ proptest! {
         #[cfg(signoff_shuttle)]
         crate::schedules::once(move || run(&ops));
     }
+}
+
+/// What cannot be looked up must not count as alive. (The model checkers' sets all have the same keys.)
+#[cfg(not(signoff_shuttle))]
+#[test]
+fn a_fingerprint_of_another_set_counts_as_revoked() {
+    let (set, other) = (RevocationSet::new(), RevocationSet::new());
+    let scope = Scope::Token(&[7; 16]);
+    let dead = |set: &RevocationSet, by: &RevocationSet| {
+        set.dead_by_hashed(&[by.fingerprint(scope).unwrap()], || [Scope::Client("app")], Position::ZERO)
+    };
+    assert_eq!((dead(&set, &set), dead(&set, &other)), (None, Some(ScopeKind::Token)));
+    other.insert(scope, Cutoff::ABSOLUTE, granules(1)).unwrap();
+    assert_eq!((dead(&other, &other), dead(&set, &set)), (Some(ScopeKind::Token), None));
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use signoff_revocation::{Fingerprint, Replica, Scope, Verdict};
+
 use crate::key::VerifyingKey;
 use crate::time::Timestamp;
 use crate::{Position, SessionId, TokenId};
@@ -42,15 +44,19 @@ pub(crate) struct Facts<B: ?Sized = [u8]> {
     pub(crate) fixed: Fixed,
     /// The key that signed; an opaque token has none.
     pub(crate) key: Option<VerifyingKey>,
+    /// Session, subject and the token's id, if they were hashed ahead; an opaque token has its session twice.
+    hashed: Option<[Fingerprint; 3]>,
     /// Where subject, client, scope, application's claims and the token itself end within `bytes`.
     ends: [u16; 5],
     has_scope: bool,
+    /// Whether the token is kept without the header, which is its key's.
+    is_headless: bool,
     bytes: B,
 }
 
 impl Draft<'_> {
     #[inline]
-    fn fill<const N: usize>(&self, key: Option<VerifyingKey>, token: &str) -> Facts<[u8; N]> {
+    fn fill<const N: usize>(&self, key: Option<VerifyingKey>, kept: Kept<'_>) -> Facts<[u8; N]> {
         let (mut bytes, mut at) = ([0; N], 0);
         let mut put = |text: &str| {
             bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
@@ -65,44 +71,69 @@ impl Draft<'_> {
             put(&self.application);
             ends[3] = put("}");
         }
-        ends[4] = if token.is_empty() { ends[3] } else { put(token) };
-        Facts { fixed: self.fixed, key, ends, has_scope: self.scope.is_some(), bytes }
+        ends[4] = if kept.token.is_empty() { ends[3] } else { put(kept.token) };
+        let (has_scope, Kept { hashed, is_headless, .. }) = (self.scope.is_some(), kept);
+        Facts { fixed: self.fixed, key, hashed, ends, has_scope, is_headless, bytes }
     }
 
-    fn len(&self, token: &str) -> usize {
-        let texts = self.subject.len() + self.client_id.len() + self.application.len() + token.len();
+    fn len(&self) -> usize {
+        let texts = self.subject.len() + self.client_id.len() + self.application.len();
         texts + self.scope.as_deref().map_or(0, str::len) + "{}".len()
     }
 
     /// Whether the facts can be kept where they are.
     pub(crate) fn is_short(&self) -> bool {
-        self.len("") <= INLINE
+        self.len() <= INLINE
     }
 
     /// The facts where they are. They must be short.
     #[inline]
     pub(crate) fn keep(&self, key: Option<VerifyingKey>) -> Facts<[u8; INLINE]> {
-        self.fill(key, "")
+        self.fill(key, Kept::default())
     }
 
-    /// The facts in memory of their own, together with the token that they come from; `None` for texts longer than any
-    /// token or session has.
-    pub(crate) fn share(&self, key: Option<VerifyingKey>, token: &str) -> Option<Arc<Facts>> {
+    /// The facts in memory of their own; `None` for texts longer than any token or session has.
+    pub(crate) fn share(&self, key: Option<VerifyingKey>) -> Option<Arc<Facts>> {
+        self.share_with(key, Kept::default())
+    }
+
+    /// The facts, to be found again: with the token that they come from, and the hashes that this replica looks up.
+    pub(crate) fn remember(&self, key: Option<VerifyingKey>, token: &str, replica: &Replica) -> Option<Arc<Facts>> {
+        let session = Scope::Session(self.fixed.session_id.as_bytes());
+        let token_id = self.fixed.token_id.as_ref().map_or(session, |id| Scope::Token(id.as_bytes()));
+        let [session, subject, token_id] =
+            [session, Scope::Subject(&self.subject), token_id].map(|scope| replica.fingerprint(scope));
+        let hashed = session.zip(subject).zip(token_id).map(|((session, subject), id)| [session, subject, id]);
+        let rest = key.as_ref().and_then(|key| token.strip_prefix(key.header()));
+        let kept = Kept { token: rest.unwrap_or(token), is_headless: rest.is_some(), hashed };
+        self.share_with(key, kept)
+    }
+
+    fn share_with(&self, key: Option<VerifyingKey>, kept: Kept<'_>) -> Option<Arc<Facts>> {
         // One allocation whose size is known to the compiler; the steps waste a fifth on average.
-        Some(match self.len(token) {
-            ..=256 => Arc::new(self.fill::<256>(key, token)),
-            257..=512 => Arc::new(self.fill::<512>(key, token)),
-            513..=640 => Arc::new(self.fill::<640>(key, token)),
-            641..=768 => Arc::new(self.fill::<768>(key, token)),
-            769..=1024 => Arc::new(self.fill::<1024>(key, token)),
-            1025..=1536 => Arc::new(self.fill::<1536>(key, token)),
-            1537..=2048 => Arc::new(self.fill::<2048>(key, token)),
-            2049..=4096 => Arc::new(self.fill::<4096>(key, token)),
-            4097..=8192 => Arc::new(self.fill::<8192>(key, token)),
-            8193..=16384 => Arc::new(self.fill::<16384>(key, token)),
+        Some(match self.len() + kept.token.len() {
+            ..=256 => Arc::new(self.fill::<256>(key, kept)),
+            257..=384 => Arc::new(self.fill::<384>(key, kept)),
+            385..=512 => Arc::new(self.fill::<512>(key, kept)),
+            513..=640 => Arc::new(self.fill::<640>(key, kept)),
+            641..=768 => Arc::new(self.fill::<768>(key, kept)),
+            769..=1024 => Arc::new(self.fill::<1024>(key, kept)),
+            1025..=1536 => Arc::new(self.fill::<1536>(key, kept)),
+            1537..=2048 => Arc::new(self.fill::<2048>(key, kept)),
+            2049..=4096 => Arc::new(self.fill::<4096>(key, kept)),
+            4097..=8192 => Arc::new(self.fill::<8192>(key, kept)),
+            8193..=16384 => Arc::new(self.fill::<16384>(key, kept)),
             _ => return None,
         })
     }
+}
+
+/// What is kept besides the claims.
+#[derive(Clone, Copy, Default)]
+struct Kept<'a> {
+    token: &'a str,
+    is_headless: bool,
+    hashed: Option<[Fingerprint; 3]>,
 }
 
 impl Facts {
@@ -133,9 +164,20 @@ impl Facts {
         self.text(3)
     }
 
-    /// The token that this was read from, if it was kept.
-    pub(crate) fn token(&self) -> &[u8] {
-        self.part(4)
+    /// Whether this was read from exactly this token, which was kept.
+    #[inline]
+    pub(crate) fn is_of(&self, token: &str) -> bool {
+        let header = if self.is_headless { self.key.as_ref().map_or("", VerifyingKey::header) } else { "" };
+        token.strip_prefix(header).is_some_and(|rest| rest.as_bytes() == self.part(4))
+    }
+
+    /// Whether the token is dead by one of its scopes.
+    #[inline]
+    pub(crate) fn verdict(&self, replica: &Replica) -> Verdict {
+        let Some(hashed) = &self.hashed else { return replica.verdict(&self.scopes(), self.fixed.position) };
+        let key = || self.key.as_ref().map(|key| Scope::Key(key.kid()));
+        let client = || Scope::Client(self.client_id());
+        replica.verdict_hashed(hashed, || [client(), key().unwrap_or_else(client)], self.fixed.position)
     }
 
     /// What it takes of the heap.
@@ -152,9 +194,11 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SigningKey;
 
     #[test]
     fn what_is_kept_is_what_was_drafted() {
+        let (key, replica) = (SigningKey::generate().unwrap().verifying_key().clone(), Replica::new());
         let fixed = Fixed {
             session_id: SessionId::from_bytes([1; 16]),
             token_id: None,
@@ -175,15 +219,23 @@ mod tests {
                 };
                 let check = |facts: &Facts, token: &str| {
                     assert_eq!((facts.subject(), facts.client_id()), (&*draft.subject, "app"));
-                    assert_eq!((facts.scope(), facts.token()), (scope, token.as_bytes()));
+                    assert_eq!(facts.scope(), scope);
+                    assert!(facts.is_of(token) && !facts.is_of("a.b.d") && !facts.is_of(&format!("{token}.")));
                     let braced = if application.is_empty() { String::new() } else { format!("{{{application}}}") };
                     assert_eq!(facts.application(), braced);
                 };
-                check(&draft.share(None, "a.b.c").unwrap(), "a.b.c");
+                check(&draft.share(None).unwrap(), "");
+                check(&draft.remember(None, "a.b.c", &replica).unwrap(), "a.b.c");
+                let own = format!("{}.b.c", key.header());
+                for token in ["a.b.c", &own] {
+                    check(&draft.remember(Some(key.clone()), token, &replica).unwrap(), token);
+                }
+                let headless = draft.remember(Some(key.clone()), &own, &replica).unwrap();
+                assert!(!headless.is_of(".b.c") && !headless.is_of(&own[1..]) && !headless.is_of("a.b.c"));
                 if draft.is_short() {
                     check(&draft.keep(None), "");
                 }
-                assert_eq!(draft.is_short(), draft.len("") <= INLINE);
+                assert_eq!(draft.is_short(), draft.len() <= INLINE);
             }
         }
     }

@@ -80,7 +80,7 @@ impl Claims {
         if draft.is_short() {
             return Ok(Self(Held::Own(draft.keep(key))));
         }
-        draft.share(key, "").map(Self::shared).ok_or(Rejection::TooLarge)
+        draft.share(key).map(Self::shared).ok_or(Rejection::TooLarge)
     }
 
     /// Claims that are remembered.

@@ -125,8 +125,8 @@ impl Facts {
 }
 
 impl Remembered for Facts {
-    fn token(&self) -> &[u8] {
-        self.token.as_bytes()
+    fn is_of(&self, token: &str) -> bool {
+        *self.token == *token
     }
 
     fn key(&self) -> Option<&VerifyingKey> {

@@ -176,7 +176,7 @@ impl Signoff {
         let mut buffer = Buffer::new();
         let payload = compact.verify(key, &mut buffer)?;
         let facts = Arc::new(Facts::read(compact.token(), payload, header.typ, issuer, key.clone())?);
-        self.foreign_signatures().remember(Arc::clone(&facts));
+        self.foreign_signatures().remember(compact.token(), Arc::clone(&facts));
         Ok(facts)
     }
 
