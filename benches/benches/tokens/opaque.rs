@@ -41,23 +41,31 @@ fn check(length: Length, runtime: &Runtime, sessions: usize, id: &str) -> Result
     runtime.block_on(fill(&mut connection, &tokens))?;
 
     let arrivals = |series, batch| Arrivals::new(&tokens, Order::Random { series }, batch);
-    let [nothing, ours, base] = interleave(
+    let [nothing, ours, rested, base] = interleave(
         &format!("check an opaque token, {sessions} sessions, on {}", file_system(folder.path())),
         Unit::Nanoseconds,
         length.pick(301, 101),
         [
-            Contestant::new("nothing", arrivals(0, BATCH).isolated(|token| !token.is_empty())),
+            Contestant::new("nothing", arrivals(0, BATCH).busy().isolated(|token| !token.is_empty())),
             Contestant::new(
                 "Signoff::verify from the session cache, revocation included",
-                arrivals(1, BATCH).isolated(|token| signoff.verify(token).is_ok()),
+                arrivals(1, BATCH).busy().isolated(|token| signoff.verify(token).is_ok()),
+            ),
+            Contestant::new(
+                "the same, after something else",
+                arrivals(3, BATCH).isolated(|token| signoff.verify(token).is_ok()),
             ),
             Contestant::new(
                 "SELECT by primary key through sqlx, SQLite, one connection",
-                arrivals(2, BATCH / 4).isolated(|token| runtime.block_on(select(&mut connection, token)).is_ok()),
+                arrivals(2, BATCH / 4)
+                    .busy()
+                    .isolated(|token| runtime.block_on(select(&mut connection, token)).is_ok()),
             ),
         ],
     );
-    claim(id, &ours.net_of(&nothing), &base.net_of(&nothing));
+    let net_base = base.net_of(&nothing);
+    claim(id, &ours.net_of(&nothing), &net_base);
+    remark(format_args!("  after something else it is {:.5}", rested.net_of(&nothing).over(&net_base)));
     remark(format_args!(
         "  sqlx asks a thread of its own: where that has to wake an idle core, the query takes up to ten times as long"
     ));

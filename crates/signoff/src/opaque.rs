@@ -49,12 +49,17 @@ const CHECKSUM: usize = 6;
 /// The length of an opaque token in bytes.
 const LENGTH: usize = PREFIX + RANDOM + CHECKSUM;
 
+/// Prefix and random digits: what is hashed.
+type Body = [u8; PREFIX + RANDOM];
+/// The last digits, which are not.
+pub(crate) type Checksum = [u8; CHECKSUM];
+
 /// A token whose shape and checksum are right. It proves nothing, and only its hash may be kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Opaque<'a> {
     kind: Kind,
-    /// Prefix and random digits.
-    body: &'a [u8],
+    body: &'a Body,
+    checksum: &'a Checksum,
 }
 
 impl<'a> Opaque<'a> {
@@ -66,18 +71,28 @@ impl<'a> Opaque<'a> {
     ///
     /// [`Rejection::WrongType`] for a token of another kind, else [`Rejection::Malformed`].
     pub fn parse(kind: Kind, token: &'a str) -> Result<Self, Rejection> {
-        let claimed = Kind::claimed(token).ok_or(Rejection::Malformed)?;
-        if token.len() != LENGTH || !token.bytes().skip(PREFIX).all(|byte| byte.is_ascii_alphanumeric()) {
+        let opaque = Self::unchecked(token).ok_or(Rejection::Malformed)?;
+        let (_, random) = opaque.body.split_at(PREFIX);
+        if !random.iter().all(u8::is_ascii_alphanumeric) || checksum(random) != *opaque.checksum {
             return Err(Rejection::Malformed);
         }
-        let (body, sum) = token.as_bytes().split_at(PREFIX + RANDOM);
-        if checksum(&body[PREFIX..]) != sum {
-            return Err(Rejection::Malformed);
-        }
-        if claimed != kind {
+        if opaque.kind != kind {
             return Err(Rejection::WrongType);
         }
-        Ok(Self { kind, body })
+        Ok(opaque)
+    }
+
+    /// A text of the right length that claims to be of some kind: good enough to look for it in memory, where only those
+    /// are that were checked.
+    pub(crate) fn unchecked(token: &'a str) -> Option<Self> {
+        let kind = Kind::claimed(token)?;
+        let (body, checksum) = token.as_bytes().split_first_chunk()?;
+        Some(Self { kind, body, checksum: checksum.try_into().ok()? })
+    }
+
+    /// The last digits, which are not hashed.
+    pub(crate) const fn checksum(&self) -> Checksum {
+        *self.checksum
     }
 
     /// What its kind is.
@@ -87,7 +102,17 @@ impl<'a> Opaque<'a> {
 
     /// What a store may have it under: the hash with the current pepper first, then those with older ones.
     pub fn hashes(self, peppers: &Peppers) -> impl Iterator<Item = TokenHash> {
-        peppers.hashes(self.body)
+        [self.hash(peppers)].into_iter().chain(self.older_hashes(peppers))
+    }
+
+    /// The hash with the current pepper.
+    pub(crate) fn hash(&self, peppers: &Peppers) -> TokenHash {
+        peppers.hash(self.body)
+    }
+
+    /// The hashes with older peppers.
+    pub(crate) fn older_hashes(self, peppers: &Peppers) -> impl Iterator<Item = TokenHash> {
+        peppers.older_hashes(self.body)
     }
 }
 
@@ -114,23 +139,29 @@ impl fmt::Debug for Opaque<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Error> {
-    let mut token = Vec::with_capacity(LENGTH);
-    token.extend_from_slice(kind.prefix().as_bytes());
-    while token.len() < PREFIX + RANDOM {
+    let mut body: Zeroizing<Body> = Zeroizing::new([b'0'; PREFIX + RANDOM]);
+    body[..PREFIX].copy_from_slice(kind.prefix().as_bytes());
+    let mut at = PREFIX;
+    while at < body.len() {
         let bytes = Zeroizing::new(secret::random::<48>()?);
-        // Six bits of each byte; 62 and 63 are passed over, for they would make two digits likelier.
-        let digits = bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte % 64)));
-        token.extend(digits.take(PREFIX + RANDOM - token.len()));
+        for byte in bytes.iter() {
+            let Some(place) = body.get_mut(at) else { break };
+            // Six bits of each byte; 62 and 63 are passed over, for they would make two digits likelier: their place is
+            // written again. Without a branch, which would be guessed wrong every so often.
+            let six = usize::from(byte % 64);
+            *place = DIGITS.get(six).copied().unwrap_or(b'0');
+            at += usize::from(six < DIGITS.len());
+        }
     }
-    let hash = peppers.hash(&token);
-    let sum = checksum(&token[PREFIX..]);
-    token.extend(sum);
+    let mut token = Vec::with_capacity(LENGTH);
+    token.extend_from_slice(&*body);
+    token.extend_from_slice(&checksum(&body[PREFIX..]));
     // It is ASCII, so it stays where it is.
-    Ok((Secret::new(String::from_utf8(token).unwrap_or_default()), hash))
+    Ok((Secret::new(String::from_utf8(token).unwrap_or_default()), peppers.hash(&body)))
 }
 
 /// CRC32 in base62, most significant digit first, padded with zeros.
-fn checksum(random: &[u8]) -> [u8; CHECKSUM] {
+fn checksum(random: &[u8]) -> Checksum {
     let mut crc = crc32fast::hash(random);
     let mut digits = [b'0'; CHECKSUM];
     for digit in digits.iter_mut().rev() {

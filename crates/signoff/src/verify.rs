@@ -33,7 +33,7 @@ impl Signoff {
     pub fn verify(&self, token: &str) -> Result<Live, Rejection> {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
         if Kind::claimed(token).is_some() {
-            return self.verify_opaque(Opaque::parse(Kind::Access, token)?, now);
+            return self.verify_opaque(token, now);
         }
         let (keys, mut buffer) = (self.keys(), Buffer::new());
         self.enliven(self.recognise_jwt(token, &keys, &mut buffer)?, now)
@@ -52,7 +52,7 @@ impl Signoff {
         }
         let Shape::Opaque(opaque) = Shape::of(token)? else { return Err(Rejection::Malformed.into()) };
         for hash in opaque.hashes(&self.policy().settings.peppers) {
-            if let Some(facts) = self.load_cached(hash).await? {
+            if let Some(facts) = self.load_cached(&opaque, hash).await? {
                 let now = self.clock().wall().ok_or(Rejection::Stale)?;
                 if facts.is_expired(now) {
                     return Err(Rejection::Expired.into());
@@ -101,7 +101,7 @@ impl Signoff {
         })?;
         let draft = Draft::of_jwt(compact.verify(key, buffer)?, self.policy())?;
         if self.signatures().wants(key)
-            && let Some(facts) = draft.remember(Some(key.clone()), token, self.replica())
+            && let Some(facts) = draft.remember_jwt(key.clone(), token, self.replica())
         {
             self.signatures().remember(token, Arc::clone(&facts));
             return Ok(Recognised::Before(facts));
@@ -109,10 +109,21 @@ impl Signoff {
         Ok(Recognised::Now(draft, key))
     }
 
-    fn verify_opaque(&self, opaque: Opaque<'_>, now: Timestamp) -> Result<Live, Rejection> {
-        let mut cached = opaque.hashes(&self.policy().settings.peppers).filter_map(|hash| self.cache().get(&hash));
-        let facts = cached.next().filter(|facts| !facts.is_expired(now)).ok_or(Rejection::Unloaded)?;
-        self.enliven(Recognised::Before(facts), now)
+    fn verify_opaque(&self, token: &str, now: Timestamp) -> Result<Live, Rejection> {
+        if let Some(opaque) = Opaque::unchecked(token).filter(|opaque| opaque.kind() == Kind::Access) {
+            // What is found by its hash was checked before, all but the last digits, and those were kept.
+            let (peppers, cache) = (&self.policy().settings.peppers, self.cache());
+            let found = cache.get(&opaque.hash(peppers));
+            let found = found.or_else(|| opaque.older_hashes(peppers).find_map(|hash| cache.get(&hash)));
+            if let Some(facts) = found
+                && facts.ends_with(opaque.checksum())
+                && !facts.is_expired(now)
+            {
+                return self.enliven(Recognised::Before(facts), now);
+            }
+        }
+        Opaque::parse(Kind::Access, token)?;
+        Err(Rejection::Unloaded)
     }
 
     /// Holds what is authentic against the clock and the replica.
@@ -146,7 +157,7 @@ impl Signoff {
     }
 
     /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered.
-    async fn load_cached(&self, hash: TokenHash) -> Result<Option<Arc<Facts>>, Error> {
+    async fn load_cached(&self, opaque: &Opaque<'_>, hash: TokenHash) -> Result<Option<Arc<Facts>>, Error> {
         // What is there is past its idle end, or `verify` would have used it: it was touched since, or it is over.
         let now = self.now()?;
         if self.cache().get(&hash).is_some_and(|facts| facts.is_expired(now)) {
@@ -169,7 +180,8 @@ impl Signoff {
         let Some(session) = self.store().load_session(SessionKey::Token(&hash), now).await? else { return Ok(None) };
         let too_long =
             || Error::new(crate::ErrorKind::Data, "the texts of a session are longer than any that we store");
-        let facts = Draft::of_session(&session)?.remember(None, "", self.replica()).ok_or_else(too_long)?;
+        let facts =
+            Draft::of_session(&session)?.remember_opaque(opaque.checksum(), self.replica()).ok_or_else(too_long)?;
         match guard {
             // Fails when somebody was faster, whose entry is as good.
             Some(guard) => drop(guard.insert(Arc::clone(&facts))),

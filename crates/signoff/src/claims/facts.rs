@@ -6,6 +6,7 @@ use std::sync::Arc;
 use signoff_revocation::{Fingerprint, Replica, Scope, Verdict};
 
 use crate::key::VerifyingKey;
+use crate::opaque::Checksum;
 use crate::time::Timestamp;
 use crate::{Position, SessionId, TokenId};
 
@@ -46,6 +47,9 @@ pub(crate) struct Facts<B: ?Sized = [u8]> {
     pub(crate) key: Option<VerifyingKey>,
     /// Session, subject and the token's id, if they were hashed ahead; an opaque token has its session twice.
     hashed: Option<[Fingerprint; 3]>,
+    /// The last digits of an opaque token, which its hash does not cover. Of a fixed length, because comparing six bytes
+    /// through the C library costs as much as hashing all the others.
+    checksum: Checksum,
     /// Where subject, client, scope, application's claims and the token itself end within `bytes`.
     ends: [u16; 5],
     has_scope: bool,
@@ -72,8 +76,8 @@ impl Draft<'_> {
             ends[3] = put("}");
         }
         ends[4] = if kept.token.is_empty() { ends[3] } else { put(kept.token) };
-        let (has_scope, Kept { hashed, is_headless, .. }) = (self.scope.is_some(), kept);
-        Facts { fixed: self.fixed, key, hashed, ends, has_scope, is_headless, bytes }
+        let (has_scope, Kept { hashed, checksum, is_headless, .. }) = (self.scope.is_some(), kept);
+        Facts { fixed: self.fixed, key, hashed, checksum, ends, has_scope, is_headless, bytes }
     }
 
     fn len(&self) -> usize {
@@ -97,16 +101,25 @@ impl Draft<'_> {
         self.share_with(key, Kept::default())
     }
 
-    /// The facts, to be found again: with the token that they come from, and the hashes that this replica looks up.
-    pub(crate) fn remember(&self, key: Option<VerifyingKey>, token: &str, replica: &Replica) -> Option<Arc<Facts>> {
+    /// The facts of a JWT, to be found again by it.
+    pub(crate) fn remember_jwt(&self, key: VerifyingKey, token: &str, replica: &Replica) -> Option<Arc<Facts>> {
+        let rest = token.strip_prefix(key.header());
+        let (token, is_headless) = (rest.unwrap_or(token), rest.is_some());
+        let kept = Kept { token, is_headless, hashed: self.hashed(replica), ..Kept::default() };
+        self.share_with(Some(key), kept)
+    }
+
+    /// The facts of an opaque token, to be found again by its hash and its last digits.
+    pub(crate) fn remember_opaque(&self, checksum: Checksum, replica: &Replica) -> Option<Arc<Facts>> {
+        self.share_with(None, Kept { checksum, hashed: self.hashed(replica), ..Kept::default() })
+    }
+
+    /// What this replica looks up.
+    fn hashed(&self, replica: &Replica) -> Option<[Fingerprint; 3]> {
         let session = Scope::Session(self.fixed.session_id.as_bytes());
         let token_id = self.fixed.token_id.as_ref().map_or(session, |id| Scope::Token(id.as_bytes()));
-        let [session, subject, token_id] =
-            [session, Scope::Subject(&self.subject), token_id].map(|scope| replica.fingerprint(scope));
-        let hashed = session.zip(subject).zip(token_id).map(|((session, subject), id)| [session, subject, id]);
-        let rest = key.as_ref().and_then(|key| token.strip_prefix(key.header()));
-        let kept = Kept { token: rest.unwrap_or(token), is_headless: rest.is_some(), hashed };
-        self.share_with(key, kept)
+        let hash = |scope| replica.fingerprint(scope);
+        Some([hash(session)?, hash(Scope::Subject(&self.subject))?, hash(token_id)?])
     }
 
     fn share_with(&self, key: Option<VerifyingKey>, kept: Kept<'_>) -> Option<Arc<Facts>> {
@@ -133,6 +146,7 @@ impl Draft<'_> {
 struct Kept<'a> {
     token: &'a str,
     is_headless: bool,
+    checksum: Checksum,
     hashed: Option<[Fingerprint; 3]>,
 }
 
@@ -164,7 +178,13 @@ impl Facts {
         self.text(3)
     }
 
-    /// Whether this was read from exactly this token, which was kept.
+    /// Whether this belongs to an opaque token with these last digits, the others being the right ones.
+    #[inline]
+    pub(crate) fn ends_with(&self, checksum: Checksum) -> bool {
+        self.checksum == checksum
+    }
+
+    /// Whether this was read from exactly this JWT, which was kept.
     #[inline]
     pub(crate) fn is_of(&self, token: &str) -> bool {
         let header = if self.is_headless { self.key.as_ref().map_or("", VerifyingKey::header) } else { "" };
@@ -225,12 +245,13 @@ mod tests {
                     assert_eq!(facts.application(), braced);
                 };
                 check(&draft.share(None).unwrap(), "");
-                check(&draft.remember(None, "a.b.c", &replica).unwrap(), "a.b.c");
+                let opaque = draft.remember_opaque(*b"012abc", &replica).unwrap();
+                assert!(opaque.ends_with(*b"012abc") && !opaque.ends_with(*b"012abC"));
                 let own = format!("{}.b.c", key.header());
                 for token in ["a.b.c", &own] {
-                    check(&draft.remember(Some(key.clone()), token, &replica).unwrap(), token);
+                    check(&draft.remember_jwt(key.clone(), token, &replica).unwrap(), token);
                 }
-                let headless = draft.remember(Some(key.clone()), &own, &replica).unwrap();
+                let headless = draft.remember_jwt(key.clone(), &own, &replica).unwrap();
                 assert!(!headless.is_of(".b.c") && !headless.is_of(&own[1..]) && !headless.is_of("a.b.c"));
                 if draft.is_short() {
                     check(&draft.keep(None), "");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ring::{digest, hmac};
 
+use super::Body;
 use crate::{Error, ErrorKind};
 
 /// What the store keeps of an opaque token: a hash under a domain of its own.
@@ -60,11 +61,8 @@ impl Pepper {
         Ok(Self { id, key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)) })
     }
 
-    fn hash(&self, body: &[u8]) -> TokenHash {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(DOMAIN);
-        context.update(body);
-        TokenHash::new(self.id, context.sign().as_ref())
+    fn hash(&self, body: &Body) -> TokenHash {
+        TokenHash::new(self.id, hmac::sign(&self.key, &in_domain(body)).as_ref())
     }
 }
 
@@ -111,23 +109,28 @@ impl Peppers {
         self
     }
 
-    pub(super) fn hash(&self, body: &[u8]) -> TokenHash {
+    pub(super) fn hash(&self, body: &Body) -> TokenHash {
         self.current.as_ref().map_or_else(|| plain(body), |pepper| pepper.hash(body))
     }
 
-    pub(super) fn hashes(&self, body: &[u8]) -> impl Iterator<Item = TokenHash> {
+    pub(super) fn older_hashes(&self, body: &Body) -> impl Iterator<Item = TokenHash> {
         let older = self.older.iter().map(|pepper| pepper.hash(body));
         let unpeppered = (self.plain && self.current.is_some()).then(|| plain(body));
-        [self.hash(body)].into_iter().chain(older).chain(unpeppered)
+        older.chain(unpeppered)
     }
 }
 
 /// Separates these hashes from all others. With 47 bytes of kind and random digits it just fills one block of SHA-256.
 const DOMAIN: &[u8] = b"signoff:";
 
-fn plain(body: &[u8]) -> TokenHash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(DOMAIN);
-    context.update(body);
-    TokenHash::new(0, context.finish().as_ref())
+fn plain(body: &Body) -> TokenHash {
+    TokenHash::new(0, digest::digest(&digest::SHA256, &in_domain(body)).as_ref())
+}
+
+fn in_domain(body: &Body) -> [u8; DOMAIN.len() + size_of::<Body>()] {
+    let mut block = [0; DOMAIN.len() + size_of::<Body>()];
+    let (domain, rest) = block.split_at_mut(DOMAIN.len());
+    domain.copy_from_slice(DOMAIN);
+    rest.copy_from_slice(body);
+    block
 }
