@@ -23,7 +23,7 @@ impl Backend {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AwsLcRs => "jsonwebtoken 11, aws_lc_rs",
-            Self::Ring => "jsonwebtoken 11, ring (signoff::key::PROVIDER)",
+            Self::Ring => "jsonwebtoken 11, ring",
             Self::RustCrypto => "jsonwebtoken 11, rust_crypto",
         }
     }

@@ -43,6 +43,15 @@ impl Kind {
 }
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The digits, and two more to look up six bits in.
+const DRAWN: [u8; 64] = {
+    let (mut drawn, mut n) = ([b'0'; 64], 0);
+    while n < DIGITS.len() {
+        drawn[n] = DIGITS[n];
+        n += 1;
+    }
+    drawn
+};
 const PREFIX: usize = 4;
 const RANDOM: usize = 43;
 const CHECKSUM: usize = 6;
@@ -149,7 +158,7 @@ pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Er
             // Six bits of each byte; 62 and 63 are passed over, for they would make two digits likelier: their place is
             // written again. Without a branch, which would be guessed wrong every so often.
             let six = usize::from(byte % 64);
-            *place = DIGITS.get(six).copied().unwrap_or(b'0');
+            *place = DRAWN[six];
             at += usize::from(six < DIGITS.len());
         }
     }
