@@ -222,7 +222,7 @@ async fn keys_in_the_header_are_never_followed() {
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "somebody was called");
 }
 
-/// CVE-2015-9235, CVE-2020-28042: `none` in all sixteen spellings by case and in others, with every signature.
+/// CVE-2020-28042: `none` in all sixteen spellings by case and in others, with every signature.
 #[tokio::test]
 async fn none_is_no_algorithm_in_any_spelling() {
     let target = Target::open().await;
