@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use base64_simd::{Out, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
 
 /// Room for `N` decoded bytes. It is not zeroed first, which would cost more than the decoding.
 pub(crate) struct Buffer<const N: usize>([MaybeUninit<u8>; N]);
@@ -37,6 +38,20 @@ pub(crate) fn encode_id(id: &[u8; 16]) -> [u8; 22] {
     let mut text = [0; 22];
     let _ = URL_SAFE_NO_PAD.encode(id, Out::from_slice(&mut text));
     text
+}
+
+/// The bytes of a text of any length, under the conditions of [`Buffer::decode`]. It may be a key, so they are
+/// overwritten when dropped.
+pub(crate) fn bytes(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
+    let length = URL_SAFE_NO_PAD.decode(text.as_bytes(), Out::from_slice(&mut bytes)).ok()?.len();
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// The text of some bytes.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
 /// Appends the text of some bytes.

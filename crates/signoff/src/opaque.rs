@@ -43,15 +43,6 @@ impl Kind {
 }
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// The digits, and two more to look up six bits in.
-const DRAWN: [u8; 64] = {
-    let (mut drawn, mut n) = ([b'0'; 64], 0);
-    while n < DIGITS.len() {
-        drawn[n] = DIGITS[n];
-        n += 1;
-    }
-    drawn
-};
 const PREFIX: usize = 4;
 const RANDOM: usize = 43;
 const CHECKSUM: usize = 6;
@@ -148,25 +139,39 @@ impl fmt::Debug for Opaque<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Error> {
+    let random = Zeroizing::new(secret::random()?);
     let mut body: Zeroizing<Body> = Zeroizing::new([b'0'; PREFIX + RANDOM]);
-    body[..PREFIX].copy_from_slice(kind.prefix().as_bytes());
-    let mut at = PREFIX;
-    while at < body.len() {
-        let bytes = Zeroizing::new(secret::random::<48>()?);
-        for byte in bytes.iter() {
-            let Some(place) = body.get_mut(at) else { break };
-            // Six bits of each byte; 62 and 63 are passed over, for they would make two digits likelier: their place is
-            // written again. Without a branch, which would be guessed wrong every so often.
-            let six = usize::from(byte % 64);
-            *place = DRAWN[six];
-            at += usize::from(six < DIGITS.len());
-        }
-    }
+    let (prefix, digits) = body.split_at_mut(PREFIX);
+    prefix.copy_from_slice(kind.prefix().as_bytes());
+    in_base62(&random, digits);
     let mut token = Vec::with_capacity(LENGTH);
     token.extend_from_slice(&*body);
     token.extend_from_slice(&checksum(&body[PREFIX..]));
     // It is ASCII, so it stays where it is.
     Ok((Secret::new(String::from_utf8(token).unwrap_or_default()), peppers.hash(&body)))
+}
+
+/// Writes 256 random bits as 43 digits: the bits are a fraction below one, and each multiplication moves digits over its
+/// point. 62^43 is more than 2^256, so no two fractions have the same digits, and no randomness is lost.
+fn in_base62(random: &[u8; 32], digits: &mut [u8]) {
+    let mut fraction = Zeroizing::new([0_u64; 4]);
+    for (limb, bytes) in fraction.iter_mut().zip(random.as_chunks().0) {
+        *limb = u64::from_le_bytes(*bytes);
+    }
+    // 62^10 is the largest power below 2^64.
+    for digits in digits.chunks_mut(10) {
+        let (scale, mut whole) = (62_u64.pow(digits.len() as u32), 0);
+        for limb in fraction.iter_mut() {
+            let product = u128::from(*limb) * u128::from(scale) + whole;
+            *limb = product as u64;
+            whole = product >> 64;
+        }
+        let mut whole = whole as u64;
+        for digit in digits.iter_mut().rev() {
+            *digit = DIGITS[(whole % 62) as usize];
+            whole /= 62;
+        }
+    }
 }
 
 /// CRC32 in base62, most significant digit first, padded with zeros.

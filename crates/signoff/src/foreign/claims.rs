@@ -4,13 +4,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use super::facts::Facts;
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, b64};
 
 /// What all kinds of foreign tokens have in common. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +63,7 @@ impl Claims {
     /// [`ErrorKind::Data`] when they do not fit the type.
     pub fn application<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let misfit = || Error::new(ErrorKind::Data, "the claims of a foreign token do not fit the type");
-        let json = URL_SAFE_NO_PAD.decode(self.0.payload_text()).map_err(|error| misfit().with_source(error))?;
+        let json = b64::bytes(self.0.payload_text()).ok_or_else(misfit)?;
         serde_json::from_slice(&json).map_err(|error| misfit().with_source(error))
     }
 }

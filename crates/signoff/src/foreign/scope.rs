@@ -5,11 +5,9 @@
 //! under one id would end the wrong person's tokens, or, worse, let a revocation be taken for done; that takes a
 //! collision of SHA-256.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 
-use crate::Scope as LogScope;
+use crate::{Scope as LogScope, b64};
 
 /// A set of tokens of one issuer that can be revoked as one, by the names that the issuer gives. Compared byte for byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -106,7 +104,7 @@ fn short(hash: &digest::Digest) -> [u8; 16] {
 /// The control character in it is what no subject, client or key of ours may have in its name, so nobody can register
 /// under the name of somebody else's foreign scope and log them out.
 fn name(hash: &digest::Digest) -> Box<str> {
-    format!("foreign:\u{1f}{}", URL_SAFE_NO_PAD.encode(hash)).into()
+    format!("foreign:\u{1f}{}", b64::text(hash.as_ref())).into()
 }
 
 #[cfg(test)]

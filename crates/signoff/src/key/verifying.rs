@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::JwtVerifier;
 
 use super::crypto::{Material, Verifier};
 use super::{Algorithm, jwk};
-use crate::Error;
+use crate::{Error, b64};
 
 /// A key that verifies: the public half of a [`SigningKey`](super::SigningKey), or the public key of somebody else. For
 /// an HMAC algorithm it is the secret itself.
@@ -68,7 +66,7 @@ impl VerifyingKey {
         // As a JSON string: the kid of a foreign key may hold anything but control characters.
         let quoted = serde_json::Value::from(kid.as_str());
         let header = format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{quoted}}}"#, algorithm.name());
-        Self(Arc::new(Inner { algorithm, kid, header: URL_SAFE_NO_PAD.encode(header), verifier }))
+        Self(Arc::new(Inner { algorithm, kid, header: b64::text(header.as_bytes()), verifier }))
     }
 
     /// The algorithm that this key is bound to.

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -14,7 +12,7 @@ use super::kek::{KeyEncryptionKey, KeyEncryptionKeys, Sealed};
 use super::plan::Entry;
 use crate::store::StoredKeyRing;
 use crate::time::Timestamp;
-use crate::{Algorithm, Error, ErrorKind, SigningKey, VerifyingKey};
+use crate::{Algorithm, Error, ErrorKind, SigningKey, VerifyingKey, b64};
 
 /// The most that is read: far more than any ring has.
 const MAX_DOCUMENT: usize = 256 * 1024;
@@ -126,8 +124,8 @@ impl Ring {
             let what = "the key ring was sealed with a key-encryption key that was not given";
             return Err(Error::new(ErrorKind::Misuse, what).with_source(source));
         };
-        let nonce = decode(&nonce)?.try_into().map_err(|_| data("the nonce of the key ring has no 12 bytes"))?;
-        let plain = opener.open(&public, Sealed { nonce, bytes: decode(&sealed)? })?;
+        let nonce = decode(&nonce)?.as_slice().try_into().map_err(|_| data("the nonce of the key ring has no 12 bytes"))?;
+        let plain = opener.open(&public, Sealed { nonce, bytes: decode(&sealed)?.to_vec() })?;
         let plain = plain.ok_or_else(|| data("the key ring was changed by somebody who lacks its key"))?;
         let keys = unpack(&plain, keys)?;
         Ok(Self { version, kek, nonce, keys })
@@ -141,7 +139,7 @@ impl Ring {
         let ring =
             Public { format: FORMAT, version, kek: kek.id().to_owned(), keys: keys.iter().map(public).collect() };
         let sealed = kek.seal(&bound(&ring)?, &pack(&keys))?;
-        let (nonce, sealed_text) = (URL_SAFE_NO_PAD.encode(sealed.nonce), URL_SAFE_NO_PAD.encode(&sealed.bytes));
+        let (nonce, sealed_text) = (b64::text(&sealed.nonce), b64::text(&sealed.bytes));
         let text = write(&Text { ring, nonce, sealed: sealed_text })?;
         if text.len() > MAX_DOCUMENT {
             return Err(Error::new(ErrorKind::Misuse, "the key ring is too large: fewer keys, or smaller ones"));
@@ -211,8 +209,8 @@ fn unpack(mut plain: &[u8], keys: Vec<PublicKey>) -> Result<Vec<RingKey>, Error>
     Ok(opened)
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| data("the key ring is not written in base64url"))
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    b64::bytes(text).ok_or_else(|| data("the key ring is not written in base64url"))
 }
 
 fn data(what: &'static str) -> Error {

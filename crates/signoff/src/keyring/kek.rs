@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, secret};
+use crate::{Error, ErrorKind, b64, secret};
 
 /// A key that encrypts keys: 32 random bytes, from a secret manager and never from the database that they protect.
 ///
@@ -32,7 +30,7 @@ impl KeyEncryptionKey {
         if let Ok(okm) = kek.root().expand(&[b"id"], HKDF_SHA256) {
             let _ = okm.fill(&mut id);
         }
-        kek.id = URL_SAFE_NO_PAD.encode(&id[..8]);
+        kek.id = b64::text(&id[..8]);
         kek
     }
 

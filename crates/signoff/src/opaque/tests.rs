@@ -50,6 +50,34 @@ fn every_digit_is_drawn_about_as_often() {
 }
 
 #[test]
+fn random_bits_are_a_fraction_in_base62() {
+    let text = |random: [u8; 32]| {
+        let mut digits = [0; RANDOM];
+        in_base62(&random, &mut digits);
+        String::from_utf8(digits.to_vec()).unwrap()
+    };
+    assert_eq!(text([0; 32]), "0".repeat(43));
+    // 1/2 is 31/62, and 3/4 is 46/62 + 31/62^2.
+    let top = |byte| {
+        let mut random = [0; 32];
+        random[31] = byte;
+        text(random)
+    };
+    assert_eq!(top(0x80), format!("V{}", "0".repeat(42)));
+    assert_eq!(top(0xc0), format!("kV{}", "0".repeat(41)));
+    assert!(text([0xff; 32]).starts_with(&"z".repeat(42)), "{}", text([0xff; 32]));
+    // The least bit is worth 62^43 / 2^256 = 1.02 of the last digit.
+    let least = |byte| {
+        let mut random = [0; 32];
+        random[0] = byte;
+        text(random)
+    };
+    assert_eq!(least(1), format!("{}1", "0".repeat(42)));
+    let some: std::collections::BTreeSet<_> = (0..=255).map(least).collect();
+    assert_eq!(some.len(), 256, "no two have the same digits");
+}
+
+#[test]
 fn a_token_of_one_kind_is_none_of_another() {
     for kind in Kind::ALL {
         let (token, hash) = generate(kind, &Peppers::none()).unwrap();

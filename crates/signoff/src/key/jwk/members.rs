@@ -1,12 +1,10 @@
 //! The members of one JWK, read strictly and overwritten when dropped. It knows no key types.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::key::Algorithm;
-use crate::{Error, ErrorKind, json};
+use crate::{Error, ErrorKind, b64, json};
 
 /// A `kid` is at most this long: it stands in the header of every token.
 const MAX_KID: usize = 256;
@@ -35,15 +33,10 @@ impl Members {
         }
     }
 
-    /// A required member in base64url. The engine's defaults are the strict ones: no padding, no stray bits.
+    /// A required member in canonical base64url.
     pub(super) fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let text = self.text(name)?.ok_or_else(|| refuse("the JWK lacks a member that its kty requires"))?;
-        // Decoded in place, so that no second buffer needs to be overwritten.
-        let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
-        let length = length.map_err(|_| refuse("a member of the JWK is not canonical base64url"))?;
-        bytes.truncate(length);
-        Ok(bytes)
+        b64::bytes(text).ok_or_else(|| refuse("a member of the JWK is not canonical base64url"))
     }
 
     /// Two coordinates as one uncompressed point (RFC 7518, section 6.2.1: each as long as the curve's field).

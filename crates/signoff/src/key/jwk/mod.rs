@@ -5,8 +5,6 @@ mod members;
 
 pub(super) use import::{signing_key, verifying_key};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters, EllipticCurveKeyType, Jwk,
     OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse, RSAKeyParameters, RSAKeyType,
@@ -14,6 +12,7 @@ use jsonwebtoken::jwk::{
 
 use super::VerifyingKey;
 use super::crypto::{Material, hmac_sha256, sha256};
+use crate::b64;
 
 /// The JWK thumbprint (RFC 7638): SHA-256 over the required members in lexicographic order, without white space.
 pub(super) fn thumbprint(material: Option<&Material>) -> String {
@@ -23,18 +22,18 @@ pub(super) fn thumbprint(material: Option<&Material>) -> String {
             let crv = if curve == EllipticCurve::P384 { "P-384" } else { "P-256" };
             format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
-        Some(Material::Ed25519(x)) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url(x)),
-        Some(Material::Rsa { n, e }) => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url(e), base64url(n)),
+        Some(Material::Ed25519(x)) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64::text(x)),
+        Some(Material::Rsa { n, e }) => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64::text(e), b64::text(n)),
         // A secret has no public form; its name comes from `secret_kid`.
         None => String::new(),
     };
-    base64url(sha256(json.as_bytes()).as_ref())
+    b64::text(sha256(json.as_bytes()).as_ref())
 }
 
 /// A name for a secret that says nothing about it: a keyed hash, cut to 128 bits.
 pub(super) fn secret_kid(secret: &[u8]) -> String {
     let tag = hmac_sha256(secret, b"signoff kid");
-    base64url(tag.as_ref().get(..16).unwrap_or_default())
+    b64::text(tag.as_ref().get(..16).unwrap_or_default())
 }
 
 /// The public JWK of a key; `None` for a secret, which is never published.
@@ -48,10 +47,10 @@ pub(super) fn public(key: &VerifyingKey) -> Option<Jwk> {
         Material::Ed25519(x) => AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
             key_type: OctetKeyPairType::OctetKeyPair,
             curve: EllipticCurve::Ed25519,
-            x: base64url(x),
+            x: b64::text(x),
         }),
         Material::Rsa { n, e } => {
-            AlgorithmParameters::RSA(RSAKeyParameters { key_type: RSAKeyType::RSA, n: base64url(n), e: base64url(e) })
+            AlgorithmParameters::RSA(RSAKeyParameters { key_type: RSAKeyType::RSA, n: b64::text(n), e: b64::text(e) })
         }
     };
     let common = CommonParameters {
@@ -67,9 +66,6 @@ pub(super) fn public(key: &VerifyingKey) -> Option<Jwk> {
 fn point(coordinates: &[u8]) -> (EllipticCurve, String, String) {
     let (x, y) = coordinates.split_at(coordinates.len() / 2);
     let curve = if x.len() == 48 { EllipticCurve::P384 } else { EllipticCurve::P256 };
-    (curve, base64url(x), base64url(y))
+    (curve, b64::text(x), b64::text(y))
 }
 
-fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
