@@ -124,7 +124,8 @@ impl Ring {
             let what = "the key ring was sealed with a key-encryption key that was not given";
             return Err(Error::new(ErrorKind::Misuse, what).with_source(source));
         };
-        let nonce = decode(&nonce)?.as_slice().try_into().map_err(|_| data("the nonce of the key ring has no 12 bytes"))?;
+        let nonce =
+            decode(&nonce)?.as_slice().try_into().map_err(|_| data("the nonce of the key ring has no 12 bytes"))?;
         let plain = opener.open(&public, Sealed { nonce, bytes: decode(&sealed)?.to_vec() })?;
         let plain = plain.ok_or_else(|| data("the key ring was changed by somebody who lacks its key"))?;
         let keys = unpack(&plain, keys)?;

@@ -68,4 +68,3 @@ fn point(coordinates: &[u8]) -> (EllipticCurve, String, String) {
     let curve = if x.len() == 48 { EllipticCurve::P384 } else { EllipticCurve::P256 };
     (curve, b64::text(x), b64::text(y))
 }
-

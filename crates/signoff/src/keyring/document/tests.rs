@@ -112,7 +112,7 @@ fn every_changed_part_is_refused() {
     refuses("another version", |text| text.ring.version += 1);
     refuses("another format", |text| text.ring.format += 1);
     refuses("another of our keys", |text| text.ring.kek = kek(8).id().into());
-    refuses("another nonce", |text| text.nonce = URL_SAFE_NO_PAD.encode([0; 12]));
+    refuses("another nonce", |text| text.nonce = b64::text(&[0; 12]));
     refuses("a short nonce", |text| text.nonce.truncate(4));
     refuses("no seal", |text| text.sealed.clear());
     // What was sealed for another ring, or at another time, under the same key.
@@ -158,7 +158,7 @@ fn nothing_secret_is_printed_or_stored() {
         // The middle of the document: its ends are the same for all keys of a kind.
         let part = &private[private.len() / 2..][..8];
         let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
-        for shown in [format!("{part:?}").trim_matches(['[', ']']).to_owned(), hex, URL_SAFE_NO_PAD.encode(part)] {
+        for shown in [format!("{part:?}").trim_matches(['[', ']']).to_owned(), hex, b64::text(part)] {
             assert!(!printed.contains(&shown) && !document.contains(&shown));
         }
     }
