@@ -199,7 +199,7 @@ fn check_hashed(scopes: &[Scope<'_>], at: Position, set: &RevocationSet, expect:
     named.resize(3.max(named.len()), Scope::Everything);
     let killer = named.chunks(3).fold(None, |killer, few| {
         let few = || std::array::from_fn::<_, 3, _>(|n| few.get(n).copied().unwrap_or(Scope::Everything));
-        killer.or(set.dead_by_hashed(&hashed, few, at))
+        killer.or_else(|| set.dead_by_hashed(&hashed, few, at))
     });
     assert_eq!(killer.is_some(), expect.is_some(), "{scopes:?}");
     assert!(killer.is_none_or(|kind| {
