@@ -65,6 +65,7 @@ pub mod store;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 pub mod time;
+mod timeouts;
 
 mod b64;
 mod claims;
@@ -105,4 +106,5 @@ pub use settings::{Delivery, Leeway, Settings};
 pub use signoff::{Ended, Signoff};
 pub use signoff_revocation::{Position, Scope, ScopeKind};
 pub use store::{MemoryStore, Store};
+pub use timeouts::Timeouts;
 pub use token::{Authentic, Live, Unverified};

@@ -1,5 +1,8 @@
 //! Sessions: what the server knows about somebody who is logged in.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::audit::Context;
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind, Live, Position, SessionId, Signoff, Subject, store};
@@ -43,6 +46,19 @@ impl Session {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.idle_expires_at || now >= self.expires_at
     }
+
+    /// The application's data as JSON, as [`Signoff::update_session_as`] writes it; `None` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Data`] when it is something else.
+    pub fn data_as<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        if self.data.is_empty() {
+            return Ok(None);
+        }
+        let misfit = |error| Error::new(ErrorKind::Data, "the session's data does not fit the type").with_source(error);
+        serde_json::from_slice(&self.data).map(Some).map_err(misfit)
+    }
 }
 
 /// What became of a change to a session's data.
@@ -84,6 +100,23 @@ impl Signoff {
             return Err(Error::new(ErrorKind::Misuse, "session data has at most 64 KiB"));
         }
         self.store().update_session(live.session_id(), version, data, self.now()?).await
+    }
+
+    /// As [`Signoff::update_session`], with a type that serialises to JSON of at most 64 KiB.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::Misuse`] above 64 KiB, or when the value is no JSON.
+    /// * [`ErrorKind::Unavailable`] when the store does not answer.
+    pub async fn update_session_as(
+        &self,
+        live: &Live,
+        version: u64,
+        data: &(impl Serialize + Sync),
+    ) -> Result<Update, Error> {
+        let misuse = |error| Error::new(ErrorKind::Misuse, "the session's data is no JSON").with_source(error);
+        let data = serde_json::to_vec(data).map_err(misuse)?;
+        self.update_session(live, version, &data).await
     }
 
     /// The live sessions of a subject, in the order of their ids, up to 100 after `after`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use signoff::audit::AuditKind;
-use signoff::{Cause, Context, Delivery, Denied, ErrorKind, Login, Rejection, Update};
+use signoff::{Cause, Context, Delivery, Denied, ErrorKind, Login, Rejection, Timeouts, Update};
 
 use crate::bank::{BOTH, Bank, secs, subject};
 
@@ -25,6 +25,40 @@ async fn data_is_saved_by_version_and_never_after_a_logout() {
         assert!(bank.signoff.session(&live).await.unwrap().is_none());
         assert!(!bank.accepts(issued.token.expose()).await);
     }
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct Basket {
+    items: Vec<String>,
+}
+
+#[tokio::test]
+async fn data_has_a_type() {
+    let bank = Bank::open(Delivery::Jwt).await;
+    let issued = bank.log_in("alice").await;
+    let live = bank.signoff.verify(issued.token.expose()).unwrap();
+    assert_eq!(issued.session.data_as::<Basket>().unwrap(), None);
+    let basket = Basket { items: vec!["a sword".to_owned()] };
+    assert_eq!(bank.signoff.update_session_as(&live, 1, &basket).await.unwrap(), Update::Saved(2));
+    let session = bank.signoff.session(&live).await.unwrap().unwrap();
+    assert_eq!(session.data_as().unwrap(), Some(basket));
+    assert_eq!(session.data_as::<u64>().unwrap_err().kind(), ErrorKind::Data);
+    let large = Basket { items: vec!["x".repeat(64 * 1024)] };
+    assert_eq!(bank.signoff.update_session_as(&live, 2, &large).await.unwrap_err().kind(), ErrorKind::Misuse);
+    let no_json = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert_eq!(bank.signoff.update_session_as(&live, 2, &no_json).await.unwrap_err().kind(), ErrorKind::Misuse);
+}
+
+/// PCI DSS 8.2.8: whoever has been away for 15 minutes authenticates again.
+#[tokio::test]
+async fn fifteen_minutes_of_inactivity_are_the_last() {
+    let settings = crate::bank::settings(Delivery::Opaque).with_timeouts(Timeouts::PCI);
+    let bank = Bank::open_on(signoff::MemoryStore::new(), settings).await;
+    let issued = bank.log_in("alice").await;
+    bank.clock.advance(secs(899));
+    assert!(bank.accepts(issued.token.expose()).await);
+    bank.clock.advance(secs(2));
+    assert!(!bank.accepts(issued.token.expose()).await);
 }
 
 #[tokio::test]
