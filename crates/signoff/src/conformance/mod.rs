@@ -117,7 +117,7 @@ fn login(session: &Session) -> AuditEvent {
 
 async fn create(store: &dyn Store, session: &Session, token: Option<&TokenHash>) -> Session {
     let now = session.created_at;
-    let page = store.create_session(session, token, &login(session), now).await.expect("created");
+    let page = store.create_session(session, token, None, &login(session), now).await.expect("created");
     assert!(page.entries.is_empty() && page.after < page.through, "a birth moves the head and revokes nothing");
     Session { born: page.through, ..session.clone() }
 }
