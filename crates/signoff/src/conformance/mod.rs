@@ -10,6 +10,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod exchanges;
 mod key_ring;
 mod log;
 mod races;
@@ -22,6 +23,11 @@ use crate::store::{Scope, SessionTarget, SignOff, Target};
 use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
+pub use exchanges::{
+    a_repeated_exchange_happened_once, a_used_token_ends_its_session, an_exchange_rotates, exchanges_are_one_batch,
+    families_are_never_overwritten, no_exchange_after_the_end, purge_takes_families_along,
+    the_grace_gives_the_same_successor,
+};
 pub use key_ring::{concurrent_ring_savers_lose_nothing, the_key_ring_compares_versions};
 pub use log::{
     a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
@@ -60,6 +66,14 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     concurrent_updates_lose_nothing(&empty().await).await;
     concurrent_sign_offs_destroy_once(&empty().await).await;
     updates_never_revive(&empty().await).await;
+    an_exchange_rotates(&empty().await).await;
+    the_grace_gives_the_same_successor(&empty().await).await;
+    a_used_token_ends_its_session(&empty().await).await;
+    exchanges_are_one_batch(&empty().await).await;
+    no_exchange_after_the_end(&empty().await).await;
+    a_repeated_exchange_happened_once(&empty().await).await;
+    families_are_never_overwritten(&empty().await).await;
+    purge_takes_families_along(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
 }

@@ -184,7 +184,8 @@ impl Family {
         if !is_live {
             return Decision::Gone;
         }
-        if self.current == request.successor {
+        // The second: it happened, and somebody has exchanged what it gave since.
+        if self.current == request.successor || self.previous == Some(request.successor) {
             return Decision::Repeated(Repeated::Rotated);
         }
         if self.current == request.presented {
