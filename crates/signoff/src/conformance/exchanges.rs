@@ -14,7 +14,7 @@ fn family(n: u8) -> TokenHash {
 }
 
 /// A generation of family `n`; the first one is 0.
-fn token(n: u8, generation: u8) -> TokenHash {
+pub(super) fn token(n: u8, generation: u8) -> TokenHash {
     let mut bytes = [n; 32];
     bytes[31] = generation;
     TokenHash::from_bytes(bytes)

@@ -10,6 +10,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod exchange_model;
 mod exchanges;
 mod key_ring;
 mod log;
@@ -23,6 +24,9 @@ use crate::store::{Scope, SessionTarget, SignOff, Target};
 use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
+pub use exchange_model::{
+    concurrent_exchanges_have_one_successor, exchanges_follow_the_model, exchanges_never_outlive_a_sign_off,
+};
 pub use exchanges::{
     a_repeated_exchange_happened_once, a_used_token_ends_its_session, an_exchange_rotates, exchanges_are_one_batch,
     families_are_never_overwritten, no_exchange_after_the_end, purge_takes_families_along,
@@ -74,6 +78,9 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     a_repeated_exchange_happened_once(&empty().await).await;
     families_are_never_overwritten(&empty().await).await;
     purge_takes_families_along(&empty().await).await;
+    concurrent_exchanges_have_one_successor(&empty().await).await;
+    exchanges_never_outlive_a_sign_off(&empty().await).await;
+    exchanges_follow_the_model(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
 }

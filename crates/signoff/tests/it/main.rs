@@ -18,6 +18,8 @@ mod key_ring;
 mod kinds;
 mod logout;
 mod oracle;
+mod refresh;
+mod refresh_faults;
 mod sessions;
 mod strictness;
 mod times;
