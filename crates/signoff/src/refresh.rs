@@ -166,7 +166,7 @@ impl Signoff {
                 context: context.clone(),
             };
             let exchanged = self.exchanger().commit(request, settings.commit_timeout).await?;
-            steps::reached("refresh: committed");
+            steps::reached("refresh: decided");
             let (session, refresh_token) = match exchanged.outcome {
                 ExchangeOutcome::Unknown => continue,
                 ExchangeOutcome::Gone => return Err(Rejection::Revoked.into()),

@@ -105,14 +105,27 @@ async fn a_caller_that_vanishes_at_any_await_leaves_nothing_half_done() {
     assert!(polls > 1, "the refresh never waited, so nothing was tested");
 }
 
-type Intruder = Box<dyn FnOnce() + Send>;
-/// Runs once at the named point, on the thread that reached it.
-static AT: Mutex<Option<(&'static str, Intruder)>> = Mutex::new(None);
+/// Runs once at the named point, on the thread that reached it, if that is of this runtime: other tests of the process
+/// refresh as well.
+struct Intruder {
+    runtime: tokio::runtime::Id,
+    step: &'static str,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+static INTRUDER: Mutex<Option<Intruder>> = Mutex::new(None);
+
+fn intrude_at(step: &'static str, work: impl FnOnce() + Send + 'static) {
+    let runtime = tokio::runtime::Handle::current().id();
+    *INTRUDER.lock().unwrap() = Some(Intruder { runtime, step, work: Box::new(work) });
+}
 
 fn intrude(step: &'static str) {
-    let intruder = AT.lock().unwrap().take_if(|(wanted, _)| *wanted == step);
-    if let Some((_, intruder)) = intruder {
-        tokio::task::block_in_place(intruder);
+    let Ok(here) = tokio::runtime::Handle::try_current() else { return };
+    let due = |intruder: &mut Intruder| intruder.step == step && intruder.runtime == here.id();
+    let intruder = INTRUDER.lock().unwrap().take_if(due);
+    if let Some(intruder) = intruder {
+        tokio::task::block_in_place(intruder.work);
     }
 }
 
@@ -128,7 +141,7 @@ const REFRESH: [&str; 5] = [
     "refresh: before the transaction",
     "refresh: after the transaction",
     "refresh: in force",
-    "refresh: committed",
+    "refresh: decided",
 ];
 const LOGOUT: [&str; 4] =
     ["logout: queued", "logout: before the transaction", "logout: after the transaction", "logout: in force"];
@@ -156,10 +169,10 @@ async fn nothing_is_refreshed_after_a_logout() {
                 let current = if exchanged { next(&bank, &token).await } else { token.clone() };
                 let theirs = (Arc::clone(&bank), token.clone());
                 let logout = on_another_thread(async move { log_out(&theirs.0, way, &theirs.1).await });
-                *AT.lock().unwrap() = Some((step, Box::new(logout)));
+                intrude_at(step, logout);
                 let ours = (Arc::clone(&bank), token.clone());
                 let outcome = tokio::spawn(async move { refresh(&ours.0, &ours.1).await }).await.unwrap();
-                assert!(AT.lock().unwrap().is_none(), "{step} was not reached");
+                assert!(INTRUDER.lock().unwrap().is_none(), "{step} was not reached");
                 assert_eq!(refusal(outcome), Rejection::Revoked, "{way} at {step}");
                 assert!(!bank.accepts(&access).await);
                 assert_eq!(refusal(refresh(&bank, &current).await), Rejection::Revoked);
@@ -177,10 +190,10 @@ async fn nothing_is_refreshed_after_a_logout() {
                     theirs.2.lock().unwrap().extend(tokens);
                 }
             });
-            *AT.lock().unwrap() = Some((step, Box::new(refreshing)));
+            intrude_at(step, refreshing);
             let ours = (Arc::clone(&bank), token.clone());
             tokio::spawn(async move { log_out(&ours.0, way, &ours.1).await }).await.unwrap();
-            assert!(AT.lock().unwrap().is_none(), "{step} was not reached");
+            assert!(INTRUDER.lock().unwrap().is_none(), "{step} was not reached");
             let given = given.lock().unwrap().clone();
             assert_eq!(!given.is_empty(), LOGOUT.iter().position(|s| *s == step) < Some(2), "{way} at {step}");
             if let [access, successor] = given.as_slice() {
