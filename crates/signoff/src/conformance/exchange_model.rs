@@ -32,6 +32,9 @@ pub async fn concurrent_exchanges_have_one_successor(store: &dyn Store) {
     }
 }
 
+/// Gives the heads that its exchanges saw, and the position that its sign-off left.
+type Racer<'a> = Pin<Box<dyn Future<Output = (Vec<Position>, Position)> + Send + 'a>>;
+
 /// An exchange that finds its session live is before the sign-off in the log, whichever returns first.
 pub async fn exchanges_never_outlive_a_sign_off(store: &dyn Store) {
     for round in 0..20 {
@@ -55,8 +58,7 @@ pub async fn exchanges_never_outlive_a_sign_off(store: &dyn Store) {
             assert_eq!(outcomes, [ExchangeOutcome::Gone]);
             (Vec::new(), page.through)
         };
-        let racers: Vec<Pin<Box<dyn Future<Output = (Vec<Position>, Position)> + Send>>> =
-            vec![Box::pin(refresh), Box::pin(logout)];
+        let racers: Vec<Racer<'_>> = vec![Box::pin(refresh), Box::pin(logout)];
         let ended = all(racers).await;
         let signed_off = ended[1].1;
         assert!(ended[0].0.iter().all(|head| *head < signed_off), "it saw the sign-off and rotated all the same");

@@ -20,6 +20,7 @@ mod logout;
 mod oracle;
 mod refresh;
 mod refresh_faults;
+mod refresh_model;
 mod sessions;
 mod strictness;
 mod times;

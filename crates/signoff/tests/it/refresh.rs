@@ -165,7 +165,7 @@ async fn a_token_of_any_age_ends_the_session_and_the_person_is_told_once() {
         for token in &tokens {
             assert_eq!(refusal(refresh(&bank, token).await), Rejection::Revoked);
         }
-        let heard = heard.lock().unwrap();
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
         assert_eq!(heard.len(), 1, "told once, however often it is tried");
         assert_eq!((&heard[0].session.subject, &heard[0].context), (&subject("alice"), &thief));
         assert!(heard[0].session.data.is_empty() && heard[0].session.claims.is_none());
@@ -238,19 +238,20 @@ async fn whatever_ends_a_session_ends_its_refresh_tokens() {
         let issued = bank.log_in("alice").await;
         let (access, token) = (issued.token.expose(), issued.refresh_token.unwrap());
         let successor = next(&bank, token.expose()).await;
+        let (signoff, revoke) = (&bank.signoff, async |scope| drop(bank.signoff.revoke(scope, cause()).await));
         match way {
-            0 => drop(bank.signoff.log_out(&[access], cause()).await.unwrap()),
-            1 => drop(bank.signoff.log_out_everywhere(&[access], cause()).await.unwrap()),
-            2 => drop(bank.signoff.end_session(&subject("alice"), &issued.session.id, cause()).await.unwrap()),
-            3 => drop(bank.signoff.revoke(Scope::Subject("alice"), cause()).await.unwrap()),
-            4 => drop(bank.signoff.revoke(Scope::Client("https://bank.example/api"), cause()).await.unwrap()),
-            5 => drop(bank.signoff.revoke(Scope::Everything, cause()).await.unwrap()),
+            0 => drop(signoff.log_out(&[access], cause()).await.unwrap()),
+            1 => drop(signoff.log_out_everywhere(&[access], cause()).await.unwrap()),
+            2 => drop(signoff.end_session(&subject("alice"), &issued.session.id, cause()).await.unwrap()),
+            3 => revoke(Scope::Subject("alice")).await,
+            4 => revoke(Scope::Client("https://bank.example/api")).await,
+            5 => revoke(Scope::Everything).await,
             6 => {
                 let other = bank.log_in("alice").await;
-                let live = bank.signoff.verify(other.token.expose()).unwrap();
-                drop(bank.signoff.log_out_others(&live, cause()).await.unwrap());
+                let live = signoff.verify(other.token.expose()).unwrap();
+                assert_eq!(signoff.log_out_others(&live, cause()).await.unwrap().destroyed, 1);
             }
-            _ => drop(bank.signoff.revoke(Scope::Session(issued.session.id.as_bytes()), cause()).await.unwrap()),
+            _ => revoke(Scope::Session(issued.session.id.as_bytes())).await,
         }
         // Within the grace too.
         for token in [token.expose(), &successor] {
