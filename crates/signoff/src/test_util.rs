@@ -1,5 +1,5 @@
 //! What tests need to make things go wrong: a store that fails or hangs on demand, and hooks between the steps of a
-//! logout.
+//! logout or a refresh.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -218,15 +218,16 @@ pub async fn tend_key_ring(ring: &KeyRing, store: &dyn Store, now: Timestamp) ->
 
 static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 
-/// Calls `hook` at every named point of every logout in this process, from now on. Only the first hook counts.
+/// Calls `hook` at every named point of every logout and refresh in this process, from now on. Only the first hook counts.
 ///
 /// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
-/// transaction`, `logout: in force`, `logout: before the answer`.
+/// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
+/// with `refresh: decided`.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }
 
-/// A logout has reached this point. Stores call it between their statements.
+/// A logout or a refresh has reached this point. Stores call it between their statements.
 pub fn reached(step: &'static str) {
     if let Some(hook) = ON_STEP.get() {
         hook(step);
