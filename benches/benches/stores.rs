@@ -1,13 +1,14 @@
-//! Logging out, durably: many at once, and one alone.
+//! Logging out and refreshing, durably: many at once, and one logout alone.
 //!
-//! Claims: with 256 callers at once, how many times as many logouts group commit does as a transaction each; alone, how
-//! many times as long a logout takes as the cheapest durable write there is, one INSERT.
+//! Claims: with 256 callers at once, how many times as many logouts, and refreshes, group commit does as a transaction
+//! each; alone, how many times as long a logout takes as the cheapest durable write there is, one INSERT.
 
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use signoff::{Cause, KeySet, Login, Secret, Settings, SigningKey, Signoff, Subject};
+use signoff::refresh::Refresh;
+use signoff::{Cause, Context, KeySet, Login, Secret, Settings, SigningKey, Signoff, Subject};
 use signoff_benches::{Contestant, Length, Unit, claim, file_system, interleave, median, now, remark};
 use signoff_sqlx::SqliteStore;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -26,9 +27,11 @@ fn main() -> Result<(), Failure> {
     remark(format_args!(
         "SQLite in WAL mode with synchronous=FULL, in new files on {on}. Sessions and their tokens (EdDSA) are made \
          beforehand.\nA logout verifies the token, destroys the session, logs the revocation, writes the audit record, \
-         commits, and applies."
+         commits, and applies.\nA refresh seals the successor, exchanges, notes that the session is used, commits, and \
+         signs a JWT."
     ));
     crowd(length, &runtime);
+    refreshing_crowd(length, &runtime);
     lone(length, &runtime)
 }
 
@@ -67,6 +70,54 @@ async fn log_out_crowd(each: usize, commit_batch: Option<usize>) -> Result<f64, 
                 for token in tokens {
                     let receipt = signoff.log_out(&[token.expose()], Cause::logout()).await?;
                     assert_eq!(receipt.destroyed(), 1);
+                }
+                Ok::<_, Failure>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    let taken = now() - start;
+    signoff.close().await;
+    Ok((CALLERS * each) as f64 / taken.as_secs_f64())
+}
+
+fn refreshing_crowd(length: Length, runtime: &Runtime) {
+    let each = length.pick(40, 4);
+    let [ours, base] = interleave(
+        &format!("refreshes, {CALLERS} callers at once, {each} each"),
+        Unit::PerSecond,
+        length.pick(5, 3),
+        [
+            Contestant::new("group commit (default settings)", || {
+                runtime.block_on(refresh_crowd(each, None)).expect("refreshes succeed")
+            }),
+            Contestant::new("one transaction each (commit_batch = 1)", || {
+                runtime.block_on(refresh_crowd(each, Some(1))).expect("refreshes succeed")
+            }),
+        ],
+    );
+    claim("refresh-256-sqlite", &ours, &base);
+}
+
+/// Refreshes per second on a new file: each caller has a session, and presents what the refresh before gave.
+async fn refresh_crowd(each: usize, commit_batch: Option<usize>) -> Result<f64, Failure> {
+    let folder = folder()?;
+    let signoff = open(folder.path(), commit_batch).await?;
+    let mut callers = Vec::with_capacity(CALLERS);
+    for n in 0..CALLERS {
+        let issued = signoff.log_in(Login::new(Subject::new(&format!("user-{n}"))?)).await?;
+        callers.push(issued.refresh_token.ok_or("refresh tokens are on")?);
+    }
+    let start = now();
+    let tasks: Vec<_> = callers
+        .into_iter()
+        .map(|mut token| {
+            let signoff = signoff.clone();
+            tokio::spawn(async move {
+                for _ in 0..each {
+                    token = signoff.refresh(token.expose(), Context::new()).await?.refresh_token;
                 }
                 Ok::<_, Failure>(())
             })
@@ -147,6 +198,7 @@ fn folder() -> Result<TempDir, std::io::Error> {
 async fn open(folder: &Path, commit_batch: Option<usize>) -> Result<Signoff, Failure> {
     let store = SqliteStore::open(folder.join("signoff.sqlite3")).await?;
     let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+    settings.refresh = Some(Refresh::default());
     settings.commit_batch = commit_batch.unwrap_or(settings.commit_batch);
     Ok(Signoff::open(store, KeySet::new(SigningKey::generate()?), settings).await?)
 }

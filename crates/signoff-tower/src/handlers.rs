@@ -16,6 +16,8 @@ use crate::answer::{Answer, harden};
 use crate::extract::{FromOurPages, JSON, Live};
 use crate::request::{Auth, context};
 
+pub use crate::grant::refresh;
+
 /// `POST /logout`: ends the sessions of all credentials presented, then clears the browser.
 ///
 /// * 200 and `{"status":"destroyed","session":true,"tokens":true,"logout_id":"…"}`: done, on every node. Expired and
@@ -116,8 +118,8 @@ async fn finish(
     }
 }
 
-/// A person is waiting. The logout goes on when this gives up; the answer is then that nothing is known.
-async fn patiently<T>(work: impl Future<Output = Result<T, Denied>>) -> Result<T, Denied> {
+/// A person is waiting. The work goes on when this gives up; the answer is then that nothing is known.
+pub(crate) async fn patiently<T>(work: impl Future<Output = Result<T, Denied>>) -> Result<T, Denied> {
     let late = |_| Denied::Failed(signoff::Error::new(signoff::ErrorKind::Unavailable, "the store takes too long"));
     tokio::time::timeout(Duration::from_secs(8), work).await.map_err(late)?
 }
@@ -139,7 +141,7 @@ fn destroyed(receipt: &Receipt, auth: &Auth, proof: Option<&SameOrigin>) -> Resp
     response
 }
 
-fn ok(body: String) -> Response {
+pub(crate) fn ok(body: String) -> Response {
     let mut headers = HeaderMap::new();
     harden(&mut headers);
     headers.insert(header::CONTENT_TYPE, JSON);
@@ -147,7 +149,7 @@ fn ok(body: String) -> Response {
 }
 
 /// For the audit trail: the address of the connection, if the server was started with connect info, and the agent.
-fn origin(request: &Request) -> Context {
+pub(crate) fn origin(request: &Request) -> Context {
     let from = context(request.headers());
     match request.extensions().get::<ConnectInfo<SocketAddr>>() {
         Some(ConnectInfo(address)) => from.with_address(address.ip()),

@@ -2,7 +2,7 @@
 //!
 //! [`SignoffLayer`] reads the cookie or the bearer token of every request and verifies it without I/O. Handlers ask for
 //! [`Live`] or `Option<Live>`. [`handlers`] has the rest of the web side ready: logout, logout everywhere, the list of
-//! devices, the public keys, and `signoff.js`, which resets the browser once the server has proven the logout.
+//! devices, refreshing, the public keys, and `signoff.js`, which resets the browser once the server has proven the logout.
 //!
 //! ```
 //! use axum::{Router, routing::{get, post}};
@@ -37,6 +37,8 @@
 mod answer;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "axum")]
+mod grant;
 #[cfg(feature = "axum")]
 pub mod handlers;
 mod layer;

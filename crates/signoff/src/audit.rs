@@ -78,6 +78,8 @@ words! {
         Logout = "logout",
         /// A rule of the service, for example a limit of parallel sessions.
         Policy = "policy",
+        /// A refresh token was presented that had been exchanged before: somebody has a copy.
+        RefreshReused = "refresh_reused",
         /// A new login took the place of the session.
         Replaced = "replaced",
     }
@@ -94,6 +96,8 @@ words! {
         LoggedIn = "session_created",
         /// A session was destroyed and its tokens revoked.
         LoggedOut = "session_logout",
+        /// A refresh token was presented that had been exchanged before; its session was destroyed and its tokens revoked.
+        RefreshReused = "authn_token_reuse",
         /// A token was not renewed, because its session is gone.
         RefreshRefused = "session_refresh_refused",
         /// Everything of a wider scope was revoked.

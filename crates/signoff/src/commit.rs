@@ -1,39 +1,85 @@
-//! Group commit: concurrent logouts share a transaction, on a task of its own that no dropped future cancels.
+//! Group commit: concurrent logouts, and concurrent refreshes, share a transaction, on a task of their own that no
+//! dropped future cancels.
 //!
 //! The same task puts what was committed into force in memory before anybody hears of it.
 
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use signoff_revocation::{ApplyError, Replica};
+use signoff_revocation::{ApplyError, LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{Outcome, Seated, SignOff, Store};
 use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Position, steps};
 
+/// A verb of the store that many callers may share a transaction of.
+pub(crate) trait Verb: Send + Sync + 'static {
+    type Request: fmt::Debug + Clone + Send + Sync + 'static;
+    type Outcome: fmt::Debug + Send + 'static;
+
+    /// What is said when the store takes too long.
+    const LATE: &'static str;
+    /// The points that tests know: queued, before and after the transaction, in force.
+    const STEPS: [&'static str; 4];
+    /// A request that is repeated gets the outcome of the first time, so a lost answer is found out by repeating it.
+    const REPEATABLE: bool;
+
+    /// Asks the store, and gives one outcome per request, in order.
+    fn run(
+        store: &dyn Store,
+        requests: &[Self::Request],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(Vec<Self::Outcome>, LogPage), Error>> + Send;
+
+    /// What was decided is in force, and its callers are about to hear of it.
+    fn decided(&self, requests: &[Self::Request], outcomes: &[Self::Outcome], now: Timestamp);
+}
+
+/// Logouts.
+pub(crate) struct SignOffs;
+
+impl Verb for SignOffs {
+    type Request = SignOff;
+    type Outcome = Outcome;
+
+    const LATE: &'static str = "the store did not confirm the logout in time";
+    const STEPS: [&'static str; 4] =
+        ["logout: queued", "logout: before the transaction", "logout: after the transaction", "logout: in force"];
+    const REPEATABLE: bool = false;
+
+    async fn run(store: &dyn Store, requests: &[SignOff], now: Timestamp) -> Result<(Vec<Outcome>, LogPage), Error> {
+        let signed_off = store.sign_off(requests, now).await?;
+        Ok((signed_off.outcomes, signed_off.page))
+    }
+
+    fn decided(&self, _: &[SignOff], _: &[Outcome], _: Timestamp) {}
+}
+
 /// What one request of a group came to.
 #[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) outcome: Outcome,
+pub(crate) struct Committed<O = Outcome> {
+    pub(crate) outcome: O,
     /// The head after the transaction: once a replica has applied it, the request is in force there.
     pub(crate) position: Position,
 }
 
-struct Job {
-    request: SignOff,
-    reply: oneshot::Sender<Result<Committed, Error>>,
+struct Job<V: Verb> {
+    request: V::Request,
+    reply: oneshot::Sender<Result<Committed<V::Outcome>, Error>>,
 }
 
 /// The way to the committing task.
-#[derive(Debug)]
-pub(crate) struct Committer {
-    queue: mpsc::Sender<Job>,
+pub(crate) struct Committer<V: Verb = SignOffs> {
+    queue: mpsc::Sender<Job<V>>,
     task: tokio::task::JoinHandle<()>,
 }
 
-/// What the committing task works with.
+/// What a committing task works with.
+#[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) replica: Arc<Replica>,
@@ -74,34 +120,39 @@ const QUEUE: usize = 1024;
 /// How many entries are read from the log at once.
 const PAGE: u32 = 10_000;
 
-impl Committer {
-    /// Starts the task. It ends, and leaves the seat, when the committer is dropped and its queue is worked off.
-    pub(crate) fn start(worker: Worker, seated: Seated) -> Self {
+impl<V: Verb> Committer<V> {
+    /// Starts the task. It ends, and gives up its part of the seat, when the committer is dropped and its queue is worked
+    /// off.
+    pub(crate) fn start(verb: V, worker: Worker, seated: Arc<Seated>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let task = tokio::spawn(async move {
-            Arc::new(worker).run(jobs).await;
+            run(Arc::new((verb, worker)), jobs).await;
             drop(seated);
         });
         Self { queue, task }
     }
 
     /// Commits a request. From the moment it is queued it happens, whether or not anybody waits for the answer.
-    pub(crate) async fn commit(&self, request: SignOff, patience: Duration) -> Result<Committed, Error> {
+    pub(crate) async fn commit(&self, request: V::Request, patience: Duration) -> Result<Committed<V::Outcome>, Error> {
         let (reply, answer) = oneshot::channel();
         let exchange = async {
-            steps::reached("logout: queued");
+            steps::reached(V::STEPS[0]);
             self.queue.send(Job { request, reply }).await.map_err(|_| closed())?;
             answer.await.map_err(|_| closed())?
         };
         let answered = tokio::time::timeout(patience, exchange).await;
-        answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the store did not confirm the logout in time"))?
+        answered.map_err(|_| Error::new(ErrorKind::Unavailable, V::LATE))?
     }
 
     /// As [`Committer::commit`], for several requests, which mostly share a transaction: queued in this order, answered
     /// when all are.
-    pub(crate) async fn commit_all(&self, requests: Vec<SignOff>, patience: Duration) -> Result<Vec<Committed>, Error> {
+    pub(crate) async fn commit_all(
+        &self,
+        requests: Vec<V::Request>,
+        patience: Duration,
+    ) -> Result<Vec<Committed<V::Outcome>>, Error> {
         let exchange = async {
-            steps::reached("logout: queued");
+            steps::reached(V::STEPS[0]);
             let mut answers = Vec::with_capacity(requests.len());
             for request in requests {
                 let (reply, answer) = oneshot::channel();
@@ -115,7 +166,7 @@ impl Committer {
             Ok(committed)
         };
         let answered = tokio::time::timeout(patience, exchange).await;
-        answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the store did not confirm the logout in time"))?
+        answered.map_err(|_| Error::new(ErrorKind::Unavailable, V::LATE))?
     }
 
     /// Works off the queue and leaves the seat.
@@ -126,40 +177,48 @@ impl Committer {
     }
 }
 
-impl Worker {
-    async fn run(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>) {
-        let mut group = Vec::new();
-        while jobs.recv_many(&mut group, self.batch).await > 0 {
-            let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
-            let worker = Arc::clone(&self);
-            // A task of its own, so that a store that panics fails this group and not all logouts to come.
-            let mut work = tokio::spawn(async move { worker.commit_group(&requests).await });
-            let refuse = |error: Error| replies.iter().map(|_| Err(error.clone())).collect();
-            let results = match tokio::time::timeout(self.limit, &mut work).await {
-                Ok(Ok(results)) => results,
-                Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a logout")),
-                Err(_) => {
-                    work.abort();
-                    self.look_up_lost_answer().await;
-                    refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
-                }
-            };
-            for (reply, result) in replies.into_iter().zip(results) {
-                // Nobody waits any more: the logout happened all the same.
-                let _ = reply.send(result);
+async fn run<V: Verb>(worker: Arc<(V, Worker)>, mut jobs: mpsc::Receiver<Job<V>>) {
+    let mut group = Vec::new();
+    while jobs.recv_many(&mut group, worker.1.batch).await > 0 {
+        let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
+        let working = Arc::clone(&worker);
+        // A task of its own, so that a store that panics fails this group and not all to come.
+        let mut work = tokio::spawn(async move { working.1.commit_group(&working.0, &requests).await });
+        let refuse = |error: Error| replies.iter().map(|_| Err(error.clone())).collect();
+        let results = match tokio::time::timeout(worker.1.limit, &mut work).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a commit")),
+            Err(_) => {
+                work.abort();
+                worker.1.look_up_lost_answer().await;
+                refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
             }
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            // Nobody waits any more: it happened all the same.
+            let _ = reply.send(result);
         }
     }
+}
 
-    async fn commit_group(&self, requests: &[SignOff]) -> Vec<Result<Committed, Error>> {
-        let whole = self.commit_together(requests).await;
+impl Worker {
+    async fn commit_group<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+    ) -> Vec<Result<Committed<V::Outcome>, Error>> {
+        let mut whole = self.commit_together(verb, requests).await;
+        if V::REPEATABLE && whole.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
+            // The answer may have been lost after the commit. The same requests once more find that out.
+            whole = self.commit_together(verb, requests).await;
+        }
         match whole {
             Ok(committed) => committed.into_iter().map(Ok).collect(),
             // The fault of one request must not fail its neighbours: each gets a transaction of its own.
             Err(error) if requests.len() > 1 && error.kind() != ErrorKind::Unavailable => {
                 let mut results = Vec::with_capacity(requests.len());
                 for request in requests {
-                    let alone = self.commit_together(std::slice::from_ref(request)).await;
+                    let alone = self.commit_together(verb, std::slice::from_ref(request)).await;
                     results.push(alone.and_then(|mut committed| {
                         committed.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the store lost an outcome"))
                     }));
@@ -170,28 +229,34 @@ impl Worker {
         }
     }
 
-    async fn commit_together(&self, requests: &[SignOff]) -> Result<Vec<Committed>, Error> {
-        steps::reached("logout: before the transaction");
+    async fn commit_together<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+    ) -> Result<Vec<Committed<V::Outcome>>, Error> {
+        let [_, before, after, in_force] = V::STEPS;
+        steps::reached(before);
         let now = self.now()?;
-        let signed_off = match self.store.sign_off(requests, now).await {
-            Ok(signed_off) => signed_off,
+        let (outcomes, page) = match V::run(&*self.store, requests, now).await {
+            Ok(answer) => answer,
             Err(error) => {
                 self.look_up_lost_answer().await;
                 return Err(error);
             }
         };
-        steps::reached("logout: after the transaction");
-        if signed_off.outcomes.len() != requests.len() {
+        steps::reached(after);
+        if outcomes.len() != requests.len() {
             return Err(Error::new(ErrorKind::Internal, "the store answered for another number of requests"));
         }
-        match self.replica.apply(&signed_off.page) {
+        match self.replica.apply(&page) {
             Ok(_) => {}
             Err(ApplyError::Gap { .. }) => catch_up(&*self.store, &self.replica).await?,
             Err(error) => return Err(not_applied(error)),
         }
-        steps::reached("logout: in force");
-        let position = signed_off.page.through;
-        Ok(signed_off.outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
+        steps::reached(in_force);
+        verb.decided(requests, &outcomes, now);
+        let position = page.through;
+        Ok(outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
     }
 
     /// A transaction may have committed although its answer was lost. If so, the log tells, and the tokens die here before

@@ -60,6 +60,7 @@ pub mod key;
 pub mod keyring;
 pub mod opaque;
 pub mod proofs;
+pub mod refresh;
 pub mod site;
 pub mod store;
 #[cfg(feature = "test-util")]
@@ -78,6 +79,7 @@ mod keeper;
 mod logout;
 mod mint;
 mod rejection;
+mod seal;
 mod secret;
 mod session;
 mod settings;

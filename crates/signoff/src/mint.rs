@@ -95,7 +95,7 @@ impl Login {
     }
 }
 
-/// A session, and the token that opens it.
+/// A session, and the tokens that open it.
 #[derive(Debug)]
 #[must_use = "the token is shown once, here"]
 #[non_exhaustive]
@@ -106,6 +106,9 @@ pub struct Issued {
     pub expires_at: Timestamp,
     /// How long that is from now, for `expires_in` (RFC 6749, section 5.1).
     pub expires_in: Duration,
+    /// What the next access token is got with, by [`Signoff::refresh`]; after a login, and if
+    /// [`Settings::refresh`](crate::Settings::refresh) is on.
+    pub refresh_token: Option<Secret>,
     /// The session.
     pub session: Session,
 }
@@ -124,8 +127,9 @@ pub struct Minted {
 }
 
 impl Minted {
-    fn with_session(self, session: Session) -> Issued {
-        Issued { token: self.token, expires_at: self.expires_at, expires_in: self.expires_in, session }
+    fn with_session(self, session: Session, refresh_token: Option<Secret>) -> Issued {
+        let Self { token, expires_at, expires_in } = self;
+        Issued { token, expires_at, expires_in, refresh_token, session }
     }
 }
 
@@ -175,8 +179,10 @@ impl Signoff {
             Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
         };
         let (opaque, hash) = opaque.unzip();
+        let refresh = settings.refresh.as_ref().map(|_| opaque::first(&settings.peppers)).transpose()?;
+        let (refresh_token, family) = refresh.unzip();
         let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
-        let page = self.store().create_session(&session, hash.as_ref(), &audit, now).await?;
+        let page = self.store().create_session(&session, hash.as_ref(), family.as_ref(), &audit, now).await?;
         session.born = page.through;
         // Keeps the replica's position at the head, so that the next logout finds no gap to read up. If commits overtook
         // each other there is one, and it will.
@@ -186,7 +192,7 @@ impl Signoff {
             Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
             None => self.mint_at(&session, now)?,
         };
-        Ok(minted.with_session(session))
+        Ok(minted.with_session(session, refresh_token))
     }
 
     /// Mints another JWT for the session of a live one, and notes that the session is used.
@@ -212,7 +218,7 @@ impl Signoff {
             self.store().record(&event).await?;
             return Err(Rejection::Revoked.into());
         };
-        Ok(self.mint_at(&session, now)?.with_session(session))
+        Ok(self.mint_at(&session, now)?.with_session(session, None))
     }
 
     /// Mints a JWT for a session that is in hand, as [`Signoff::session`] returns it, without asking the store and
@@ -265,7 +271,7 @@ impl Signoff {
     }
 
     /// Has the ring replace a signing key that was revoked, if there is a ring.
-    async fn mend_signing_key(&self) -> Result<(), Error> {
+    pub(crate) async fn mend_signing_key(&self) -> Result<(), Error> {
         if self.keeper().is_ring() && self.keeper().is_revoked(self.keys().signing().kid()) {
             self.tend_keys().await?;
         }
@@ -285,7 +291,7 @@ impl Signoff {
         }
     }
 
-    fn mint_at(&self, session: &Session, now: Timestamp) -> Result<Minted, Error> {
+    pub(crate) fn mint_at(&self, session: &Session, now: Timestamp) -> Result<Minted, Error> {
         let settings = &self.policy().settings;
         let mut draft = Draft::of_session(session)?;
         // A token never outlives its session, so a revocation of the session covers all of them. It ends on a whole

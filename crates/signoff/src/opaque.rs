@@ -1,5 +1,6 @@
 //! Opaque tokens: a kind, 256 random bits, a checksum. They mean nothing; the store knows what they open.
 
+mod generation;
 mod hash;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Rejection, Secret, secret};
 
+pub(crate) use generation::first;
 pub use hash::{Pepper, Peppers, TokenHash};
 
 /// What an opaque token is for. A token of one kind is refused where another is expected, before anybody asks the store,
@@ -17,7 +19,7 @@ pub use hash::{Pepper, Peppers, TokenHash};
 pub enum Kind {
     /// `soa_`: opens what an access token opens.
     Access,
-    /// `sor_`: is exchanged for new tokens (RFC 6749, section 1.5).
+    /// `sor_`: is exchanged for new tokens (RFC 6749, section 1.5). See [`refresh`](crate::refresh).
     Refresh,
     /// `sos_`: names a session to a browser, in a cookie.
     Session,
@@ -49,8 +51,13 @@ const CHECKSUM: usize = 6;
 /// The length of an opaque token in bytes.
 const LENGTH: usize = PREFIX + RANDOM + CHECKSUM;
 
+/// The random digits that all refresh tokens of a login have in common: 125 bits.
+const FAMILY: usize = 21;
+
 /// Prefix and random digits: what is hashed.
 type Body = [u8; PREFIX + RANDOM];
+/// Prefix and first digits: what names a family of refresh tokens.
+type Locator = [u8; PREFIX + FAMILY];
 /// The last digits, which are not.
 pub(crate) type Checksum = [u8; CHECKSUM];
 
@@ -107,12 +114,12 @@ impl<'a> Opaque<'a> {
 
     /// The hash with the current pepper.
     pub(crate) fn hash(&self, peppers: &Peppers) -> TokenHash {
-        peppers.hash(self.body)
+        peppers.hasher().hash(self.body)
     }
 
     /// The hashes with older peppers.
     pub(crate) fn older_hashes(self, peppers: &Peppers) -> impl Iterator<Item = TokenHash> {
-        peppers.older_hashes(self.body)
+        peppers.older_hashers().map(|hasher| hasher.hash(self.body))
     }
 }
 
@@ -139,16 +146,26 @@ impl fmt::Debug for Opaque<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn generate(kind: Kind, peppers: &Peppers) -> Result<(Secret, TokenHash), Error> {
+    let body = draw(kind)?;
+    Ok((spell(&body), peppers.hasher().hash(&body)))
+}
+
+fn draw(kind: Kind) -> Result<Zeroizing<Body>, Error> {
     let random = Zeroizing::new(secret::random()?);
     let mut body: Zeroizing<Body> = Zeroizing::new([b'0'; PREFIX + RANDOM]);
     let (prefix, digits) = body.split_at_mut(PREFIX);
     prefix.copy_from_slice(kind.prefix().as_bytes());
     in_base62(&random, digits);
+    Ok(body)
+}
+
+/// The token with its checksum.
+fn spell(body: &Body) -> Secret {
     let mut token = Vec::with_capacity(LENGTH);
-    token.extend_from_slice(&*body);
+    token.extend_from_slice(body);
     token.extend_from_slice(&checksum(&body[PREFIX..]));
     // It is ASCII, so it stays where it is.
-    Ok((Secret::new(String::from_utf8(token).unwrap_or_default()), peppers.hash(&body)))
+    Secret::new(String::from_utf8(token).unwrap_or_default())
 }
 
 /// Writes 256 random bits as 43 digits: the bits are a fraction below one, and each multiplication moves digits over its

@@ -24,6 +24,8 @@ pub enum Rejection {
     Malformed,
     /// The token is not valid yet (`nbf`).
     NotYetValid,
+    /// The refresh token was exchanged before, so its session was destroyed.
+    Reused,
     /// The token or its session was revoked.
     Revoked,
     /// This node cannot tell whether the token is revoked, or whether its key still counts, so it refuses.
@@ -58,6 +60,7 @@ impl Rejection {
             Self::LivesTooLong => "lives too long",
             Self::Malformed => "malformed",
             Self::NotYetValid => "not yet valid",
+            Self::Reused => "refresh token used before",
             Self::Revoked => "revoked",
             Self::Stale => "stale replica",
             Self::TooLarge => "too large",

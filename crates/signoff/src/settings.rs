@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::claims::Layout;
 use crate::opaque::Peppers;
+use crate::refresh::Refresh;
 use crate::store::Terms;
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind};
@@ -61,6 +62,10 @@ pub struct Settings {
     /// How long an access token (JWT) is valid; at most as long as `idle`. Defaults to 15 minutes, because a
     /// short-lived token is the second line of defence.
     pub access_lifetime: Duration,
+    /// Whether a login gives a refresh token beside the JWT, and how those behave. Defaults to `None`, because a JWT in a
+    /// cookie is renewed with itself ([`Signoff::renew`](crate::Signoff::renew)); programs that keep tokens want it. Only
+    /// with [`Delivery::Jwt`]: an opaque token lives as long as its session and needs no other.
+    pub refresh: Option<Refresh>,
     /// How long a session lives without being used, with opaque tokens. A JWT that is not renewed is over after
     /// `access_lifetime`, which is at most this. Defaults to 30 minutes: OWASP's upper bound for ordinary applications.
     pub idle: Duration,
@@ -88,10 +93,10 @@ pub struct Settings {
     /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
     /// dropped for another. Defaults to no limit, because refusing everybody is the worse surprise.
     pub revocation_bytes: usize,
-    /// How long a logout waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
+    /// How long a logout or a refresh waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
     /// same, and is given up after twelve times as long. Defaults to 5 seconds, because a person is waiting.
     pub commit_timeout: Duration,
-    /// How many logouts share a transaction at the most. Defaults to 256; 1 gives each its own.
+    /// How many logouts, or refreshes, share a transaction at the most. Defaults to 256; 1 gives each its own.
     pub commit_batch: usize,
 }
 
@@ -105,6 +110,7 @@ impl Settings {
             audience,
             delivery: Delivery::Jwt,
             access_lifetime: Duration::from_secs(15 * 60),
+            refresh: None,
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(8 * 60 * 60),
             foreign_lifetime: Duration::from_secs(24 * 60 * 60),
@@ -140,6 +146,9 @@ impl Settings {
         }
         if self.commit_batch == 0 || self.commit_timeout.is_zero() {
             return misuse("commit_batch and commit_timeout must not be zero");
+        }
+        if self.refresh.is_some() && self.delivery != Delivery::Jwt {
+            return misuse("refresh tokens are for JWTs: an opaque token lives as long as its session");
         }
         let client_id = ClientId::new(&self.client_id)?;
         // What foreign tokens live is bounded by the same constant, so that no revocation is forgotten before them.
@@ -195,7 +204,7 @@ mod tests {
     fn bad_settings_are_misuse() {
         let good = || Settings::new("iss", "aud");
         assert!(good().into_policy().is_ok());
-        let change: [fn(&mut Settings); 10] = [
+        let change: [fn(&mut Settings); 11] = [
             |s| s.issuer.clear(),
             |s| s.audience = "a\n".into(),
             |s| s.client_id.clear(),
@@ -206,6 +215,7 @@ mod tests {
             |s| s.foreign_lifetime = Duration::ZERO,
             |s| s.foreign_lifetime = Duration::from_secs(401 * 86_400),
             |s| s.commit_batch = 0,
+            |s| (s.delivery, s.refresh) = (Delivery::Opaque, Some(Refresh::default())),
         ];
         for change in change {
             let mut settings = good();
@@ -213,5 +223,6 @@ mod tests {
             assert_eq!(settings.into_policy().unwrap_err().kind(), ErrorKind::Misuse);
         }
         assert!(Leeway::new(Duration::from_secs(301)).is_err());
+        assert!(Refresh::default().grace(Duration::from_secs(301)).is_err());
     }
 }

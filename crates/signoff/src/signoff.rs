@@ -9,9 +9,10 @@ use signoff_revocation::{PurgeHorizon, Replica};
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
-use crate::commit::{Committer, HighMark, Worker, catch_up, unreadable_clock};
+use crate::commit::{Committer, HighMark, SignOffs, Worker, catch_up, unreadable_clock};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
+use crate::refresh::Exchanges;
 use crate::settings::Policy;
 use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
@@ -31,6 +32,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     replica: Arc<Replica>,
     committer: Committer,
+    /// A queue and a task of their own: however many refreshes wait, a logout does not wait for them.
+    exchanger: Committer<Exchanges>,
     /// Opaque tokens that were presented lately. Not an authority: every hit is held against the replica. An entry too
     /// many is harmless, one too few costs a query.
     cache: Cache<TokenHash, Arc<Facts>>,
@@ -81,7 +84,7 @@ impl Signoff {
     ) -> Result<Self, Error> {
         let mut policy = settings.into_policy()?;
         let store: Arc<dyn Store> = Arc::new(store);
-        let seated = store.seat().take()?;
+        let seated = Arc::new(store.seat().take()?);
         let now = clock.wall().ok_or_else(unreadable_clock)?;
         policy.terms = store.agree(policy.terms).await?;
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
@@ -104,7 +107,12 @@ impl Signoff {
         };
         tracing::info!(target: "signoff", revocations = replica.len(), "opened");
         Ok(Self(Arc::new(Inner {
-            committer: Committer::start(worker, seated),
+            exchanger: Committer::start(
+                Exchanges(policy.settings.refresh.clone()),
+                worker.clone(),
+                Arc::clone(&seated),
+            ),
+            committer: Committer::start(SignOffs, worker, seated),
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
             foreign_signatures: Signatures::new(policy.settings.signature_memory),
@@ -119,10 +127,11 @@ impl Signoff {
         })))
     }
 
-    /// Works off the queue of logouts and frees the store for another opening, if this is the last clone.
+    /// Works off the queues of logouts and refreshes, and frees the store for another opening, if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
             inner.tender.close().await;
+            inner.exchanger.close().await;
             inner.committer.close().await;
         }
     }
@@ -300,6 +309,10 @@ impl Signoff {
 
     pub(crate) fn committer(&self) -> &Committer {
         &self.0.committer
+    }
+
+    pub(crate) fn exchanger(&self) -> &Committer<Exchanges> {
+        &self.0.exchanger
     }
 
     pub(crate) fn touched(&self) -> &Cache<SessionId, Timestamp> {

@@ -1,5 +1,5 @@
 //! What tests need to make things go wrong: a store that fails or hangs on demand, and hooks between the steps of a
-//! logout.
+//! logout or a refresh.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,10 @@ use async_trait::async_trait;
 
 use crate::audit::AuditEvent;
 use crate::keyring::Tending;
-use crate::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Terms};
+use crate::store::{
+    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, Store,
+    StoredKeyRing, Terms,
+};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
 
@@ -124,10 +127,11 @@ impl<S: Store> Store for FailingStore<S> {
         &self,
         session: &Session,
         token: Option<&TokenHash>,
+        refresh: Option<&NewFamily>,
         audit: &AuditEvent,
         now: Timestamp,
     ) -> Result<LogPage, Error> {
-        pass!(self, self.store.create_session(session, token, audit, now))
+        pass!(self, self.store.create_session(session, token, refresh, audit, now))
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -136,6 +140,10 @@ impl<S: Store> Store for FailingStore<S> {
 
     async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
         pass!(self, self.store.find_by_token(token))
+    }
+
+    async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error> {
+        pass!(self, self.store.find_by_family(family))
     }
 
     async fn list_sessions(
@@ -163,6 +171,10 @@ impl<S: Store> Store for FailingStore<S> {
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
         pass!(self, self.store.sign_off(batch, now))
+    }
+
+    async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+        pass!(self, self.store.exchange(batch, now))
     }
 
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
@@ -206,15 +218,16 @@ pub async fn tend_key_ring(ring: &KeyRing, store: &dyn Store, now: Timestamp) ->
 
 static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 
-/// Calls `hook` at every named point of every logout in this process, from now on. Only the first hook counts.
+/// Calls `hook` at every named point of every logout and refresh in this process, from now on. Only the first hook counts.
 ///
 /// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
-/// transaction`, `logout: in force`, `logout: before the answer`.
+/// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
+/// with `refresh: decided`.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }
 
-/// A logout has reached this point. Stores call it between their statements.
+/// A logout or a refresh has reached this point. Stores call it between their statements.
 pub fn reached(step: &'static str) {
     if let Some(hook) = ON_STEP.get() {
         hook(step);

@@ -13,6 +13,8 @@ pub struct Unverified<'a>(pub(crate) Shape<'a>);
 pub(crate) enum Shape<'a> {
     Jwt(Compact<'a>),
     Opaque(Opaque<'a>),
+    /// It opens nothing, but its session can be logged out with it.
+    Refresh(Opaque<'a>),
 }
 
 impl<'a> Unverified<'a> {
@@ -22,6 +24,9 @@ impl<'a> Unverified<'a> {
     ///
     /// The [`Rejection`] that the text deserves. No bytes make it panic, or allocate more than a few kilobytes.
     pub fn parse(token: &'a str) -> Result<Self, Rejection> {
+        if Kind::claimed(token) == Some(Kind::Refresh) {
+            return Opaque::parse(Kind::Refresh, token).map(|opaque| Self(Shape::Refresh(opaque)));
+        }
         let shape = Shape::of(token)?;
         if let Shape::Jwt(compact) = &shape {
             compact.header(&[ACCESS_TOKEN])?;
@@ -46,6 +51,7 @@ impl fmt::Debug for Unverified<'_> {
         f.write_str(match self.0 {
             Shape::Jwt(_) => "Unverified(JWT)",
             Shape::Opaque(_) => "Unverified(opaque)",
+            Shape::Refresh(_) => "Unverified(refresh)",
         })
     }
 }
@@ -58,7 +64,7 @@ pub struct Authentic(Claims);
 
 impl Authentic {
     /// Checked by the caller: the signature verified under a key of ours and issuer and audience are right; or the
-    /// store has a session under the token's hash.
+    /// store has a session under the hash of the token, or of the family that it is a refresh token of.
     pub(crate) const fn assertion(claims: Claims) -> Self {
         Self(claims)
     }

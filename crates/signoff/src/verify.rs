@@ -79,6 +79,15 @@ impl Signoff {
                 }
                 Err(Rejection::UnknownToken.into())
             }
+            // Of any generation: whoever holds an old one may end what they once had.
+            Shape::Refresh(opaque) => {
+                for generation in opaque.generations(&self.policy().settings.peppers) {
+                    if let Some(session) = self.store().find_by_family(&generation.family()).await? {
+                        return Ok(Authentic::assertion(Claims::new(&Draft::of_session(&session)?, None)?));
+                    }
+                }
+                Err(Rejection::UnknownToken.into())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! SQLite: one process, one file, no server. This file opens it; its neighbours hold the SQL.
 
 mod audit;
+mod exchange;
 mod key_ring;
 mod log;
 mod owner;
@@ -13,7 +14,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
-use signoff::store::{LogPage, LogRead, Purged, Seat, SessionKey, SignOff, SignedOff, StoredKeyRing, Terms};
+use signoff::store::{
+    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, StoredKeyRing,
+    Terms,
+};
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -96,6 +100,7 @@ fn migrations() -> Migrator {
     let mut migrator = Migrator::with_migrations(vec![
         migration(1, "signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
         migration(2, "key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
+        migration(3, "refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
     ]);
     // A table of our own, so that the application's migrations and ours do not meet.
     migrator.dangerous_set_table_name("_signoff_migrations");
@@ -141,6 +146,7 @@ impl Store for SqliteStore {
         &self,
         session: &Session,
         token: Option<&TokenHash>,
+        refresh: Option<&NewFamily>,
         event: &AuditEvent,
         now: Timestamp,
     ) -> Result<LogPage, Error> {
@@ -149,6 +155,9 @@ impl Store for SqliteStore {
         sessions::insert(&mut transaction, session, positions.first).await?;
         if let Some(token) = token {
             sessions::insert_token(&mut transaction, token, &session.id).await?;
+        }
+        if let Some(refresh) = refresh {
+            exchange::insert(&mut transaction, refresh, &session.id).await?;
         }
         audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
         transaction.commit().await.map_err(database)?;
@@ -161,6 +170,10 @@ impl Store for SqliteStore {
 
     async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
         sessions::find_by_token(&self.readers, token).await
+    }
+
+    async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error> {
+        exchange::find(&self.readers, family).await
     }
 
     async fn list_sessions(
@@ -193,6 +206,10 @@ impl Store for SqliteStore {
         sign_off::run(self.begin().await?, batch, now).await
     }
 
+    async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+        exchange::run(self.begin().await?, batch, now).await
+    }
+
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         log::read(&self.readers, after, limit).await
     }
@@ -210,6 +227,7 @@ impl Store for SqliteStore {
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
         let mut transaction = self.begin().await?;
         let sessions = sessions::purge(&mut transaction, horizon, limit).await?;
+        exchange::forget(&mut transaction, horizon, limit).await?;
         let revocations = log::purge(&mut transaction, horizon, limit).await?;
         transaction.commit().await.map_err(database)?;
         Ok(Purged { sessions, revocations })

@@ -21,6 +21,8 @@ macro_rules! live {
     };
 }
 
+pub(super) use live;
+
 pub(super) async fn insert(connection: &mut SqliteConnection, session: &Session, born: Position) -> Result<(), Error> {
     let inserted = sqlx::query(
         "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
@@ -157,19 +159,22 @@ pub(super) async fn touch(
     row.as_ref().map(session).transpose()
 }
 
-/// Deletes sessions that ended at or before `horizon`, and their tokens.
+/// Deletes sessions that ended at or before `horizon`, and their tokens and families.
 pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    // The same rows in both statements: the transaction has the write lock.
+    // The same rows in all statements: the transaction has the write lock.
     let tokens = "DELETE FROM signoff_token WHERE sid IN \
                   (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
     sqlx::query(tokens).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
+    let families = "DELETE FROM signoff_refresh WHERE sid IN \
+                    (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
+    sqlx::query(families).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
     let sessions = "DELETE FROM signoff_session WHERE sid IN \
                     (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
     let done = sqlx::query(sessions).bind(horizon.as_micros()).bind(limit).execute(connection).await;
     done.map(|done| done.rows_affected()).map_err(database)
 }
 
-fn conflict_or(error: sqlx::Error) -> Error {
+pub(super) fn conflict_or(error: sqlx::Error) -> Error {
     let conflict = error.as_database_error().is_some_and(|error| error.is_unique_violation());
     if conflict {
         return Error::new(ErrorKind::Conflict, "a session with this id or token exists").with_source(error);
@@ -177,7 +182,7 @@ fn conflict_or(error: sqlx::Error) -> Error {
     database(error)
 }
 
-fn session(row: &SqliteRow) -> Result<Session, Error> {
+pub(super) fn session(row: &SqliteRow) -> Result<Session, Error> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(database);
     let number = |column: &str| row.try_get::<i64, _>(column).map_err(database);
     let time = |column: &str| number(column).and_then(timestamp);

@@ -41,6 +41,19 @@ pub(super) async fn run(
     batch: &[SignOff],
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
+    let signed_off = perform(&mut transaction, batch, now).await?;
+    steps::reached("sign-off: before the commit");
+    transaction.commit().await.map_err(database)?;
+    steps::reached("sign-off: committed");
+    Ok(signed_off)
+}
+
+/// Everything but the commit.
+pub(super) async fn perform(
+    transaction: &mut SqliteConnection,
+    batch: &[SignOff],
+    now: Timestamp,
+) -> Result<SignedOff, Error> {
     steps::reached("sign-off: begun");
     let mut draft = Draft::default();
     let mut rest = batch;
@@ -49,12 +62,12 @@ pub(super) async fn run(
             Target::Sessions(_) => {
                 // Neighbours that name sessions share their statements.
                 let run = rest.iter().take_while(|request| matches!(request.target, Target::Sessions(_))).count();
-                draft.sessions(&mut transaction, &rest[..run], now).await?;
+                draft.sessions(&mut *transaction, &rest[..run], now).await?;
                 rest = &rest[run..];
             }
             Target::Subject { subject, except, revoke_until } => {
                 let spared = except.as_ref();
-                draft.subject(&mut transaction, request, subject, spared, *revoke_until, now).await?;
+                draft.subject(&mut *transaction, request, subject, spared, *revoke_until, now).await?;
                 rest = &rest[1..];
             }
             Target::Scope { revocation, revoke_until } => {
@@ -67,14 +80,11 @@ pub(super) async fn run(
     }
     steps::reached("sign-off: destroyed");
 
-    let page = append(&mut transaction, draft.entries, now).await?;
+    let page = append(&mut *transaction, draft.entries, now).await?;
     if !draft.events.is_empty() {
-        audit::insert(&mut transaction, &draft.events).await?;
+        audit::insert(&mut *transaction, &draft.events).await?;
         steps::reached("sign-off: recorded");
     }
-    steps::reached("sign-off: before the commit");
-    transaction.commit().await.map_err(database)?;
-    steps::reached("sign-off: committed");
     Ok(SignedOff { outcomes: draft.outcomes, page })
 }
 

@@ -6,5 +6,6 @@ mod conformance;
 mod crash;
 mod files;
 mod key_ring;
+mod refresh;
 mod service;
 mod stolen;

@@ -6,5 +6,6 @@ mod bank;
 mod browser;
 mod http;
 mod late;
+mod refresh;
 mod replay;
 mod server;

@@ -35,12 +35,17 @@ pub(crate) struct Gate {
 
 impl Server {
     pub(crate) async fn start(delivery: Delivery) -> Self {
+        Self::start_with(delivery, |_| {}).await
+    }
+
+    pub(crate) async fn start_with(delivery: Delivery, change: impl FnOnce(&mut Settings)) -> Self {
         let store = FailingStore::new(MemoryStore::new());
         let switch = store.switch();
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000).unwrap());
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         settings.delivery = delivery;
         settings.commit_timeout = std::time::Duration::from_secs(1);
+        change(&mut settings);
         let keys = KeySet::new(SigningKey::generate().unwrap());
         let signoff = Signoff::open_with_clock(store, keys, settings, Arc::new(clock.clone())).await.unwrap();
         let gate = Arc::new(Gate::default());
@@ -120,6 +125,7 @@ fn router(signoff: &Signoff, gate: &Arc<Gate>) -> Router {
         .route("/sessions/{id}", delete(handlers::end_session))
         .route("/logout", post(handlers::logout))
         .route("/logout/everywhere", post(handlers::logout_everywhere))
+        .route("/refresh", post(handlers::refresh))
         .route("/.well-known/jwks.json", get(handlers::jwks))
         .route("/signoff.js", get(handlers::signoff_js))
         .layer(SignoffLayer::new(signoff.clone(), CookieSpec::host("sid").unwrap()))

@@ -10,6 +10,8 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod exchange_model;
+mod exchanges;
 mod key_ring;
 mod log;
 mod races;
@@ -22,6 +24,14 @@ use crate::store::{Scope, SessionTarget, SignOff, Target};
 use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
+pub use exchange_model::{
+    concurrent_exchanges_have_one_successor, exchanges_follow_the_model, exchanges_never_outlive_a_sign_off,
+};
+pub use exchanges::{
+    a_repeated_exchange_happened_once, a_used_token_ends_its_session, an_exchange_rotates, exchanges_are_one_batch,
+    families_are_never_overwritten, no_exchange_after_the_end, purge_takes_families_along,
+    the_grace_gives_the_same_successor,
+};
 pub use key_ring::{concurrent_ring_savers_lose_nothing, the_key_ring_compares_versions};
 pub use log::{
     a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
@@ -60,6 +70,17 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     concurrent_updates_lose_nothing(&empty().await).await;
     concurrent_sign_offs_destroy_once(&empty().await).await;
     updates_never_revive(&empty().await).await;
+    an_exchange_rotates(&empty().await).await;
+    the_grace_gives_the_same_successor(&empty().await).await;
+    a_used_token_ends_its_session(&empty().await).await;
+    exchanges_are_one_batch(&empty().await).await;
+    no_exchange_after_the_end(&empty().await).await;
+    a_repeated_exchange_happened_once(&empty().await).await;
+    families_are_never_overwritten(&empty().await).await;
+    purge_takes_families_along(&empty().await).await;
+    concurrent_exchanges_have_one_successor(&empty().await).await;
+    exchanges_never_outlive_a_sign_off(&empty().await).await;
+    exchanges_follow_the_model(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
 }
@@ -117,7 +138,7 @@ fn login(session: &Session) -> AuditEvent {
 
 async fn create(store: &dyn Store, session: &Session, token: Option<&TokenHash>) -> Session {
     let now = session.created_at;
-    let page = store.create_session(session, token, &login(session), now).await.expect("created");
+    let page = store.create_session(session, token, None, &login(session), now).await.expect("created");
     assert!(page.entries.is_empty() && page.after < page.through, "a birth moves the head and revokes nothing");
     Session { born: page.through, ..session.clone() }
 }

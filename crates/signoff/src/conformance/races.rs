@@ -29,7 +29,7 @@ pub async fn concurrent_creates_conflict(store: &dyn Store) {
     let attempts: Vec<_> = (0..8)
         .map(|n| {
             let attempt = crate::Session { data: vec![n], ..template.clone() };
-            async move { store.create_session(&attempt, Some(&hash(n)), &login(&attempt), at(0)).await.map(|_| n) }
+            async move { store.create_session(&attempt, Some(&hash(n)), None, &login(&attempt), at(0)).await.map(|_| n) }
         })
         .collect();
     let results = all(attempts).await;

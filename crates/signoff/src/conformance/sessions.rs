@@ -9,10 +9,10 @@ use crate::{ErrorKind, Position, Session, SessionId, Store, Update};
 pub async fn create_never_overwrites(store: &dyn Store) {
     let first = create(store, &session("alice"), Some(&hash(1))).await;
     let same_id = Session { id: first.id, ..session("mallory") };
-    let conflict = store.create_session(&same_id, Some(&hash(2)), &login(&same_id), at(1)).await;
+    let conflict = store.create_session(&same_id, Some(&hash(2)), None, &login(&same_id), at(1)).await;
     assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
     let same_token = session("mallory");
-    let conflict = store.create_session(&same_token, Some(&hash(1)), &login(&same_token), at(1)).await;
+    let conflict = store.create_session(&same_token, Some(&hash(1)), None, &login(&same_token), at(1)).await;
     assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(load(store, &first.id, at(1)).await, Some(first.clone()));
     assert_eq!(load(store, &same_token.id, at(1)).await, None, "a refused session left a row");
@@ -20,7 +20,7 @@ pub async fn create_never_overwrites(store: &dyn Store) {
     assert!(store.audit_trail(&subject("mallory"), 10).await.expect("read").is_empty());
 
     store.sign_off(&[one(first.id)], at(2)).await.expect("signed off");
-    let conflict = store.create_session(&same_id, None, &login(&same_id), at(3)).await;
+    let conflict = store.create_session(&same_id, None, None, &login(&same_id), at(3)).await;
     assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict, "the dead keep their id");
 }
 

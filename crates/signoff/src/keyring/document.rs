@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::kek::{KeyEncryptionKey, KeyEncryptionKeys, Sealed};
+use super::kek::{KeyEncryptionKey, KeyEncryptionKeys};
 use super::plan::Entry;
+use crate::seal::Sealed;
 use crate::store::StoredKeyRing;
 use crate::time::Timestamp;
 use crate::{Algorithm, Error, ErrorKind, SigningKey, VerifyingKey, b64};

@@ -1,12 +1,12 @@
-//! Key-encryption keys, and sealing with them. What is sealed, and where it is kept, is not known here.
+//! Key-encryption keys. What they seal, and where it is kept, is not known here.
 
 use std::fmt;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, Prk, Salt};
+use ring::hkdf::{HKDF_SHA256, Prk};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, b64, secret};
+use crate::seal::{self, Sealed, SealingKey};
+use crate::{Error, ErrorKind, b64};
 
 /// A key that encrypts keys: 32 random bytes, from a secret manager and never from the database that they protect.
 ///
@@ -51,41 +51,19 @@ impl KeyEncryptionKey {
 
     /// Encrypts `plain`, and binds `public` to it: both open together, unchanged, or not at all.
     ///
-    /// Nonces are random, so one key may seal 2^32 times (NIST SP 800-38D, section 8.3); a ring that changed every
-    /// second would need a century for that.
+    /// One key may seal 2^32 times; a ring that changed every second would need a century for that.
     pub(super) fn seal(&self, public: &[u8], plain: &[u8]) -> Result<Sealed, Error> {
-        let nonce = secret::random()?;
-        // With room for the tag, so that growing leaves no copy behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
-        bytes.extend_from_slice(plain);
-        let sealed = self.cipher()?.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(public),
-            &mut *bytes,
-        );
-        sealed.map_err(|_| Error::new(ErrorKind::Internal, "the key ring could not be sealed"))?;
-        Ok(Sealed { nonce, bytes: std::mem::take(&mut *bytes) })
+        SealingKey::derive(&self.root())?.seal(public, plain)
     }
 
     /// `None` unless this key sealed exactly these bytes together with exactly this `public`.
     pub(super) fn open(&self, public: &[u8], sealed: Sealed) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let mut bytes = Zeroizing::new(sealed.bytes);
-        let nonce = Nonce::assume_unique_for_key(sealed.nonce);
-        let Ok(plain) = self.cipher()?.open_in_place(nonce, Aad::from(public), &mut bytes) else { return Ok(None) };
-        let length = plain.len();
-        bytes.truncate(length);
-        Ok(Some(bytes))
-    }
-
-    fn cipher(&self) -> Result<LessSafeKey, Error> {
-        let internal = |_| Error::new(ErrorKind::Internal, "no cipher for the key ring");
-        let key: UnboundKey = self.root().expand(&[b"seal"], &AES_256_GCM).map_err(internal)?.into();
-        Ok(LessSafeKey::new(key))
+        Ok(SealingKey::derive(&self.root())?.open(public, sealed))
     }
 
     /// The bytes themselves are never used as a key, so that the id and the cipher have nothing in common.
     fn root(&self) -> Prk {
-        Salt::new(HKDF_SHA256, b"signoff key ring").extract(&*self.bytes)
+        seal::root(b"signoff key ring", &*self.bytes)
     }
 }
 
@@ -93,13 +71,6 @@ impl fmt::Debug for KeyEncryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyEncryptionKey({}, redacted)", self.id)
     }
-}
-
-/// What a key-encryption key sealed: harmless without it.
-#[derive(Clone, Debug)]
-pub(super) struct Sealed {
-    pub(super) nonce: [u8; 12],
-    pub(super) bytes: Vec<u8>,
 }
 
 /// The key-encryption key that seals now, and others that still open what they sealed.

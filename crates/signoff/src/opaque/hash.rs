@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ring::{digest, hmac};
+use zeroize::Zeroizing;
 
-use super::Body;
+use super::{Body, Locator};
 use crate::{Error, ErrorKind};
 
 /// What the store keeps of an opaque token: a hash under a domain of its own.
@@ -60,10 +61,6 @@ impl Pepper {
         }
         Ok(Self { id, key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)) })
     }
-
-    fn hash(&self, body: &Body) -> TokenHash {
-        TokenHash::new(self.id, hmac::sign(&self.key, &in_domain(body)).as_ref())
-    }
 }
 
 impl fmt::Debug for Pepper {
@@ -109,23 +106,54 @@ impl Peppers {
         self
     }
 
-    pub(super) fn hash(&self, body: &Body) -> TokenHash {
-        self.current.as_ref().map_or_else(|| plain(body), |pepper| pepper.hash(body))
+    /// How new tokens are hashed.
+    pub(super) const fn hasher(&self) -> Hasher<'_> {
+        Hasher(self.current.as_ref())
     }
 
-    pub(super) fn older_hashes(&self, body: &Body) -> impl Iterator<Item = TokenHash> {
-        let older = self.older.iter().map(|pepper| pepper.hash(body));
-        let unpeppered = (self.plain && self.current.is_some()).then(|| plain(body));
-        older.chain(unpeppered)
+    /// How older tokens may have been hashed.
+    pub(super) fn older_hashers(&self) -> impl Iterator<Item = Hasher<'_>> {
+        let older = self.older.iter().map(|pepper| Hasher(Some(pepper)));
+        older.chain((self.plain && self.current.is_some()).then_some(Hasher(None)))
+    }
+}
+
+/// One way to hash: with a pepper, or without.
+#[derive(Clone, Copy)]
+pub(super) struct Hasher<'a>(Option<&'a Pepper>);
+
+impl Hasher<'_> {
+    pub(super) fn hash(self, body: &Body) -> TokenHash {
+        self.digest(&in_domain(body))
+    }
+
+    /// The hash of a family of refresh tokens. It is no token's, for it covers fewer bytes.
+    pub(super) fn hash_of_family(self, locator: &Locator) -> TokenHash {
+        self.digest(&[DOMAIN, locator].concat())
+    }
+
+    fn digest(self, text: &[u8]) -> TokenHash {
+        match self.0 {
+            Some(pepper) => TokenHash::new(pepper.id, hmac::sign(&pepper.key, text).as_ref()),
+            None => TokenHash::new(0, digest::digest(&digest::SHA256, text).as_ref()),
+        }
+    }
+
+    /// What only the holder of a token can derive, and only together with the pepper, if there is one.
+    pub(super) fn seed(self, body: &Body) -> Zeroizing<Vec<u8>> {
+        let mut seed = Zeroizing::new(Vec::with_capacity(body.len() + digest::SHA256_OUTPUT_LEN));
+        seed.extend_from_slice(body);
+        if let Some(pepper) = self.0 {
+            seed.extend_from_slice(hmac::sign(&pepper.key, &[SEED, body].concat()).as_ref());
+        }
+        seed
     }
 }
 
 /// Separates these hashes from all others. With 47 bytes of kind and random digits it just fills one block of SHA-256.
 const DOMAIN: &[u8] = b"signoff:";
-
-fn plain(body: &Body) -> TokenHash {
-    TokenHash::new(0, digest::digest(&digest::SHA256, &in_domain(body)).as_ref())
-}
+/// Separates seeds from hashes.
+const SEED: &[u8] = b"signoff seed:";
 
 fn in_domain(body: &Body) -> [u8; DOMAIN.len() + size_of::<Body>()] {
     let mut block = [0; DOMAIN.len() + size_of::<Body>()];

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use signoff_revocation::{LogPage, Revocation, Scope};
 
 use super::{
-    LogRead, Outcome, Purged, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target,
-    Terms,
+    Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogRead, NewFamily, Outcome, Purged, Repeated, ScopeBuf,
+    ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target, Terms,
 };
 use crate::audit::AuditEvent;
 use crate::time::Timestamp;
@@ -32,6 +32,7 @@ struct State {
     sessions: HashMap<SessionId, Row>,
     by_subject: HashMap<Subject, BTreeSet<SessionId>>,
     tokens: HashMap<TokenHash, SessionId>,
+    families: HashMap<TokenHash, Family>,
     /// Invariant: in growing order of position.
     log: Vec<Revocation>,
     /// The last position and the latest expiry of every wide scope in the log.
@@ -117,6 +118,44 @@ impl State {
         Ok(true)
     }
 
+    fn exchange(&mut self, request: &Exchange, now: Timestamp) -> Result<ExchangeOutcome, Error> {
+        let Some(mut family) = self.families.get(&request.family).cloned() else {
+            return Ok(ExchangeOutcome::Unknown);
+        };
+        let id = family.session;
+        let decision = family.exchange(request, self.live(&id, now).is_some(), now);
+        if decision == Decision::Reused {
+            self.sign_off(&request.sign_off(&id), now)?;
+        }
+        let Some(row) = self.sessions.get_mut(&id) else { return Ok(ExchangeOutcome::Unknown) };
+        let successor = family.current;
+        match decision {
+            Decision::Gone => return Ok(ExchangeOutcome::Gone),
+            Decision::Reused => {
+                self.families.insert(request.family, family);
+            }
+            Decision::Rotated => {
+                row.session.last_seen_at = now;
+                row.session.idle_expires_at = request.idle_expires_at.min(row.session.expires_at);
+                self.families.insert(request.family, family);
+            }
+            Decision::Repeated(_) | Decision::Same(_) => {}
+        }
+        let session = row.session.clone();
+        Ok(match decision {
+            Decision::Gone => ExchangeOutcome::Gone,
+            Decision::Reused | Decision::Repeated(Repeated::Reused) => ExchangeOutcome::Reused(session),
+            Decision::Rotated | Decision::Repeated(Repeated::Rotated) => ExchangeOutcome::Rotated(session),
+            Decision::Same(sealed) => ExchangeOutcome::Same { session, successor, sealed },
+        })
+    }
+
+    /// Nothing that appends at most `most` entries can fail halfway if there are positions for all of them.
+    fn reserve(&self, most: usize, now: Timestamp) -> Result<(), Error> {
+        let last = Position::next(self.head(), now).and_then(|next| Position::new(next.get() + most as u64));
+        last.map(|_| ()).ok_or_else(|| Error::new(ErrorKind::Data, "the log has no positions left"))
+    }
+
     fn sign_off(&mut self, request: &SignOff, now: Timestamp) -> Result<Outcome, Error> {
         let mut outcome = Outcome::default();
         match &request.target {
@@ -173,12 +212,14 @@ impl Store for MemoryStore {
         &self,
         session: &Session,
         token: Option<&TokenHash>,
+        refresh: Option<&NewFamily>,
         audit: &AuditEvent,
         now: Timestamp,
     ) -> Result<LogPage, Error> {
         let mut state = self.lock()?;
         let token_exists = token.is_some_and(|token| state.tokens.contains_key(token));
-        if token_exists || state.sessions.contains_key(&session.id) {
+        let family_exists = refresh.is_some_and(|refresh| state.families.contains_key(&refresh.family));
+        if token_exists || family_exists || state.sessions.contains_key(&session.id) {
             return Err(Error::new(ErrorKind::Conflict, "a session with this id or token exists"));
         }
         let after = state.head();
@@ -188,6 +229,9 @@ impl Store for MemoryStore {
         state.by_subject.entry(session.subject.clone()).or_default().insert(session.id);
         if let Some(token) = token {
             state.tokens.insert(*token, session.id);
+        }
+        if let Some(refresh) = refresh {
+            state.families.insert(refresh.family, Family::new(session.id, refresh));
         }
         state.audit.push(audit.clone());
         Ok(LogPage { after, entries: Vec::new(), through: born })
@@ -202,6 +246,12 @@ impl Store for MemoryStore {
     async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
         let state = self.lock()?;
         let row = state.find(SessionKey::Token(token)).and_then(|id| state.sessions.get(&id));
+        Ok(row.map(|row| row.session.clone()))
+    }
+
+    async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error> {
+        let state = self.lock()?;
+        let row = state.families.get(family).and_then(|family| state.sessions.get(&family.session));
         Ok(row.map(|row| row.session.clone()))
     }
 
@@ -245,18 +295,24 @@ impl Store for MemoryStore {
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
         let mut state = self.lock()?;
-        // Nothing below can fail halfway if there are positions for everything that the batch can append.
         let named = batch.iter().map(|request| match &request.target {
             Target::Sessions(targets) => targets.len(),
             _ => 1,
         });
-        let most = named.sum::<usize>() + state.sessions.len();
-        let last = Position::next(state.head(), now).and_then(|next| Position::new(next.get() + most as u64));
-        last.ok_or_else(|| Error::new(ErrorKind::Data, "the log has no positions left"))?;
+        state.reserve(named.sum::<usize>() + state.sessions.len(), now)?;
         let (after, known) = (state.head(), state.log.len());
         let outcomes = batch.iter().map(|request| state.sign_off(request, now)).collect::<Result<_, _>>()?;
         let page = LogPage { after, entries: state.log[known..].to_vec(), through: state.head() };
         Ok(SignedOff { outcomes, page })
+    }
+
+    async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+        let mut state = self.lock()?;
+        state.reserve(batch.len(), now)?;
+        let (after, known) = (state.head(), state.log.len());
+        let outcomes = batch.iter().map(|request| state.exchange(request, now)).collect::<Result<_, _>>()?;
+        let page = LogPage { after, entries: state.log[known..].to_vec(), through: state.head() };
+        Ok(Exchanged { outcomes, page })
     }
 
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
@@ -290,6 +346,9 @@ impl Store for MemoryStore {
             siblings.map(|siblings| siblings.remove(id));
         }
         state.tokens.retain(|_, session| !over.contains(session));
+        state.families.retain(|_, family| !over.contains(&family.session));
+        let stale = |family: &&mut Family| family.sealed.is_some() && family.grace_until <= horizon;
+        state.families.values_mut().filter(stale).take(limit as usize).for_each(|family| family.sealed = None);
         state.by_subject.retain(|_, sessions| !sessions.is_empty());
         state.cutoffs.retain(|_, (_, expires_at)| *expires_at > horizon);
         let mut revocations = 0;

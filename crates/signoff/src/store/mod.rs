@@ -1,6 +1,7 @@
 //! The durable half: what a store must do, contract by contract. The conformance suite (feature `conformance`) checks
 //! every sentence here.
 
+mod exchange;
 mod memory;
 
 use std::fmt;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::audit::{AuditEvent, AuditKind, Cause};
+use crate::audit::{AuditEvent, AuditKind, Cause, Reason};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, TokenHash, Update};
 
+pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
 pub use memory::MemoryStore;
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 
@@ -35,16 +37,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Terms never shrink: what an earlier configuration promised still binds.
     async fn agree(&self, terms: Terms) -> Result<Terms, Error>;
 
-    /// Adds a session under its id, its token's hash if it has one, and the audit record.
+    /// Adds a session under its id, its token's hash if it has one, its family of refresh tokens if it has one, and the
+    /// audit record.
     ///
     /// - Returns the stretch of the log that this made: no entries, from the head that it found through the position
     ///   that the session is born at, `max(head + 1, now)`, which becomes the head.
     /// - [`Session::born`] of the argument is ignored, its version becomes 1.
-    /// - Never overwrites: [`ErrorKind::Conflict`] when the id or the hash exists, dead or alive.
+    /// - Never overwrites: [`ErrorKind::Conflict`] when the id, the hash or the family exists, dead or alive.
     async fn create_session(
         &self,
         session: &Session,
         token: Option<&TokenHash>,
+        refresh: Option<&NewFamily>,
         audit: &AuditEvent,
         now: Timestamp,
     ) -> Result<LogPage, Error>;
@@ -55,6 +59,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The session that this token was minted for, dead or alive, until it is purged. For logging out, never for
     /// letting in. A destroyed session has no data and no claims any more.
     async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error>;
+
+    /// As [`Store::find_by_token`], for the session of a family of refresh tokens.
+    async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error>;
 
     /// Live sessions of a subject in the order of their ids, at most `limit`, those after `after`.
     async fn list_sessions(
@@ -98,6 +105,29 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Returns one outcome per request, in order, and the log from the head that it found to the head that it left.
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error>;
 
+    /// Exchanges refresh tokens: all requests in one transaction, as if one after the other, in this order.
+    ///
+    /// The transaction excludes every [`Store::sign_off`], or is excluded by it, before it looks at a session: once a
+    /// sign-off has returned, no exchange finds its sessions live, nor does one that was under way.
+    ///
+    /// - What is to be done about each is decided by [`Family::exchange`], for every store alike.
+    /// - No family of this hash: [`ExchangeOutcome::Unknown`]. Its session is not live: [`ExchangeOutcome::Gone`],
+    ///   whichever token was presented. Nothing is written, and no record.
+    /// - The current token of a live session: its successor becomes current and it becomes the previous one;
+    ///   `last_seen_at` becomes `now`, the idle end `idle_expires_at`, but never later than the absolute end, which stays.
+    ///   Outcome [`ExchangeOutcome::Rotated`].
+    /// - The previous one, before `grace` has passed since it was exchanged: [`ExchangeOutcome::Same`], with the successor
+    ///   that it was exchanged for. Nothing is written. With a grace of zero, and when `grace` has passed to the
+    ///   microsecond, it counts as used before.
+    /// - Any other token of a known family of a live session was used before: the session is signed off as
+    ///   [`Exchange::sign_off`] says, destroyed, revoked and recorded, in this same transaction.
+    ///   Outcome [`ExchangeOutcome::Reused`].
+    /// - A request that is repeated, because its answer was lost, gets the outcome of the first time and changes nothing,
+    ///   as long as the session is live or this request ended it.
+    /// - A family lives and dies with its session, by whatever verb that ends; it is deleted with it.
+    /// - Positions and the page are as in [`Store::sign_off`]. Without a reuse the head stays.
+    async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error>;
+
     /// The log after a position, in order, complete, at most `limit` entries, read in one snapshot together with the
     /// head.
     ///
@@ -112,7 +142,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error>;
 
     /// Deletes at most `limit` sessions whose absolute end, and at most `limit` log entries whose expiry, is at or
-    /// before `horizon`, with their tokens. Never a live revocation, never an audit record.
+    /// before `horizon`, with their tokens and families. Never a live revocation, never an audit record.
+    ///
+    /// - Forgets at most `limit` sealed successors whose grace was over at `horizon`.
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error>;
 
     /// The key ring that all nodes share, as it was saved last, to the last byte; `None` when none was saved yet.
@@ -180,6 +212,7 @@ impl SignOff {
         now: Timestamp,
     ) -> AuditEvent {
         let (kind, detail) = match &self.target {
+            Target::Sessions(_) if self.cause.reason == Reason::RefreshReused => (AuditKind::RefreshReused, None),
             Target::Sessions(_) => (AuditKind::LoggedOut, None),
             Target::Subject { .. } if session.is_some() => (AuditKind::LoggedOut, None),
             Target::Subject { .. } => (AuditKind::Revoked, Some(format!("subject; {destroyed} sessions"))),
@@ -379,16 +412,20 @@ macro_rules! forward {
                 &self,
                 session: &Session,
                 token: Option<&TokenHash>,
+                refresh: Option<&NewFamily>,
                 audit: &AuditEvent,
                 now: Timestamp,
             ) -> Result<LogPage, Error> {
-                (**self).create_session(session, token, audit, now).await
+                (**self).create_session(session, token, refresh, audit, now).await
             }
             async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
                 (**self).load_session(key, now).await
             }
             async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
                 (**self).find_by_token(token).await
+            }
+            async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error> {
+                (**self).find_by_family(family).await
             }
             async fn list_sessions(
                 &self,
@@ -418,6 +455,9 @@ macro_rules! forward {
             }
             async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
                 (**self).sign_off(batch, now).await
+            }
+            async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+                (**self).exchange(batch, now).await
             }
             async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
                 (**self).log_after(after, limit).await

@@ -116,7 +116,7 @@ async fn an_outage_is_neither_in_nor_out() {
 }
 
 /// Polls a future at most `polls` times, letting everything else run in between, and drops it.
-async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
