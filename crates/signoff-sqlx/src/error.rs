@@ -37,6 +37,14 @@ pub(crate) fn migration(error: sqlx::migrate::MigrateError) -> Error {
     Error::new(kind, what).with_source(error)
 }
 
+/// What an INSERT of a session or a token met.
+pub(crate) fn conflict(error: sqlx::Error) -> Error {
+    if error.as_database_error().is_some_and(|error| error.is_unique_violation()) {
+        return Error::new(ErrorKind::Conflict, "a session with this id or token exists").with_source(error);
+    }
+    database(error)
+}
+
 /// A row that no version of signoff writes.
 pub(crate) fn damaged(what: &'static str) -> Error {
     Error::new(ErrorKind::Data, what)

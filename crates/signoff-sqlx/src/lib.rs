@@ -23,13 +23,17 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "sqlite")]
+mod durability;
 mod error;
+mod migrations;
+mod pack;
+mod rows;
+mod sign_off;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
 mod steps;
 
 // The public interface is:
+pub use durability::Durability;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
