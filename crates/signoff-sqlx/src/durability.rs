@@ -13,6 +13,7 @@ pub struct Durability {
 }
 
 impl Durability {
+    #[cfg(feature = "sqlite")]
     pub(crate) const FULL: Self = Self { weaknesses: Vec::new() };
 
     /// Whether a confirmed commit survives the loss of power.

@@ -26,8 +26,16 @@
 mod durability;
 mod error;
 mod migrations;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod options;
 mod pack;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
 mod sign_off;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -35,5 +43,11 @@ mod steps;
 
 // The public interface is:
 pub use durability::Durability;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlStore;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use options::ServerOptions;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

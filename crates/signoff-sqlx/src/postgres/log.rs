@@ -64,19 +64,6 @@ pub(super) async fn read(pool: &PgPool, after: Position, limit: u32) -> Result<L
     log_read(&query.fetch_all(pool).await.map_err(database)?, after, limit)
 }
 
-pub(super) async fn purge(connection: &mut PgConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    let cutoffs = "DELETE FROM signoff_cutoff WHERE (kind, id) IN (SELECT kind, id FROM signoff_cutoff \
-                   WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    let log = "DELETE FROM signoff_log WHERE position IN (SELECT position FROM signoff_log \
-               WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    let mut deleted = 0;
-    for sql in [cutoffs, log] {
-        let query = sqlx::query(sql).bind(horizon.as_micros()).bind(i64::from(limit));
-        deleted = query.execute(&mut *connection).await.map_err(database)?.rows_affected();
-    }
-    Ok(deleted)
-}
-
 pub(super) async fn agree(pool: &PgPool, terms: Terms) -> Result<Terms, Error> {
     let sql = "UPDATE signoff_meta SET longest_session = greatest(longest_session, $1), leeway = greatest(leeway, $2) \
                WHERE id = 1 RETURNING longest_session, leeway";

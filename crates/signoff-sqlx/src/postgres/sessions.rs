@@ -164,18 +164,6 @@ pub(super) async fn touch(
     row.as_ref().map(session).transpose()
 }
 
-/// Deletes sessions that ended at or before `horizon`, and their tokens.
-pub(super) async fn purge(connection: &mut PgConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    // Rows that somebody else has locked are left for the next time: purges wait for nobody, so they cannot be part of a
-    // deadlock, and nobody waits for two of them.
-    let sql = "WITH over AS MATERIALIZED (SELECT sid FROM signoff_session WHERE expires_at <= $1 \
-               ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
-               tokens AS (DELETE FROM signoff_token WHERE sid IN (SELECT sid FROM over)) \
-               DELETE FROM signoff_session WHERE sid IN (SELECT sid FROM over)";
-    let query = sqlx::query(sql).bind(horizon.as_micros()).bind(i64::from(limit));
-    query.execute(connection).await.map(|done| done.rows_affected()).map_err(database)
-}
-
 /// Ids as an array to bind.
 pub(super) fn bytes(ids: &[SessionId]) -> Vec<&[u8]> {
     ids.iter().map(|id| id.as_bytes().as_slice()).collect()
