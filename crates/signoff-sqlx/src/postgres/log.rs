@@ -12,11 +12,7 @@ use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read,
 ///
 /// READ COMMITTED suffices: whoever finds the row locked waits for the commit and then counts on from the newest
 /// version of it.
-pub(super) async fn advance(
-    connection: &mut PgConnection,
-    count: usize,
-    now: Timestamp,
-) -> Result<Positions, Error> {
+pub(super) async fn advance(connection: &mut PgConnection, count: usize, now: Timestamp) -> Result<Positions, Error> {
     let sql = "UPDATE signoff_meta SET previous = head, head = greatest(head, $1 - 1) + $2 WHERE id = 1 \
                RETURNING previous, head";
     let query = sqlx::query(sql).bind(now.as_micros()).bind(integer(count as u64));

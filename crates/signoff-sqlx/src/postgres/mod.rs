@@ -8,8 +8,8 @@ mod sessions;
 mod sign_off;
 
 use signoff::{Error, ErrorKind};
-use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgPool, Postgres};
 
 use crate::error::{database, migration};
 use crate::migrations::migrator;

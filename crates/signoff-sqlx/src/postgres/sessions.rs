@@ -99,11 +99,8 @@ pub(super) async fn list(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Session>, Error> {
-    let sql = concat!(
-        "SELECT * FROM signoff_session WHERE subject = $2 AND sid > $3 AND",
-        live!(),
-        " ORDER BY sid LIMIT $4"
-    );
+    let sql =
+        concat!("SELECT * FROM signoff_session WHERE subject = $2 AND sid > $3 AND", live!(), " ORDER BY sid LIMIT $4");
     let rows = sqlx::query(sql)
         .bind(now.as_micros())
         .bind(subject.as_str())

@@ -16,11 +16,7 @@ use crate::rows::{Dead, Fields, Positions, Record, dead, micros, session_id};
 use crate::sign_off::{self, Found, Ledger};
 use crate::steps;
 
-pub(super) async fn run(
-    connection: &mut PgConnection,
-    batch: &[SignOff],
-    now: Timestamp,
-) -> Result<SignedOff, Error> {
+pub(super) async fn run(connection: &mut PgConnection, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
     if let Some(asked) = sign_off::distinct_sessions(batch) {
         return end_sessions(connection, batch, &asked, now).await;
     }
@@ -94,7 +90,8 @@ async fn end_sessions(
         .await
         .map_err(database)?;
     steps::reached("sign-off: committed");
-    let head = rows.first().map(|row| Ok::<_, Error>((row.optional_integer("previous")?, row.optional_integer("base")?)));
+    let head =
+        rows.first().map(|row| Ok::<_, Error>((row.optional_integer("previous")?, row.optional_integer("base")?)));
     let (after, first) = match head.transpose()? {
         Some((Some(previous), Some(base))) => {
             let positions = Positions::new(previous, base.saturating_add(1), 1)?;

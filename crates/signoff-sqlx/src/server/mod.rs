@@ -37,9 +37,7 @@ pub(crate) trait Dialect: Database {
     fn disown(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Says for each setting that loses confirmed commits what is wrong.
-    fn weaknesses(
-        connection: &mut Self::Connection,
-    ) -> impl Future<Output = Result<Vec<&'static str>, Error>> + Send;
+    fn weaknesses(connection: &mut Self::Connection) -> impl Future<Output = Result<Vec<&'static str>, Error>> + Send;
 
     /// Brings the tables up to date, one node at a time.
     fn migrate(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
@@ -73,9 +71,7 @@ impl<D: Dialect> Server<D> {
             // A question to the server before each use would double the time of a read.
             .test_before_acquire(false)
             .before_acquire(|connection: &mut D::Connection, used| {
-                Box::pin(async move {
-                    Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok())
-                })
+                Box::pin(async move { Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok()) })
             })
             .connect_lazy_with(url);
         Self::with_pool(pool, options).await
@@ -123,7 +119,8 @@ impl<D: Dialect> Server<D> {
     fn check(&self) -> Result<(), Error> {
         match &self.owner {
             Some(owner) if owner.is_lost() => {
-                let what = "the connection that held the lock of this database's owner broke, and somebody else has it now";
+                let what =
+                    "the connection that held the lock of this database's owner broke, and somebody else has it now";
                 Err(Error::new(ErrorKind::Misuse, what))
             }
             _ => Ok(()),
