@@ -30,7 +30,7 @@ CREATE TABLE signoff_session (
     device           LONGTEXT,
     address          VARCHAR(64),
     user_agent       LONGTEXT,
-    KEY signoff_session_by_subject (subject, destroyed_at, sid),
+    KEY signoff_session_by_subject (subject, sid),  -- not of destroyed_at: a logout then changes one row and no index
     KEY signoff_session_by_end (expires_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

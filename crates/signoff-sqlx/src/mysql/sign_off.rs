@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 
 use signoff::audit::AuditEvent;
-use signoff::store::{Revocation, SignOff, SignedOff};
+use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::{audit, log};
-use crate::error::database;
+use crate::error::{damaged, database};
 use crate::pack::{hex, json};
-use crate::rows::{Dead, Positions, dead, session_id};
-use crate::sign_off::{self, Ledger};
+use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
+use crate::sign_off::{self, Found, Ledger};
 use crate::steps;
 
 /// One row for each id of a JSON text.
@@ -31,12 +31,61 @@ pub(super) async fn run(
     batch: &[SignOff],
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
+    if let Some(asked) = sign_off::distinct_sessions(batch).filter(|asked| !asked.is_empty()) {
+        return end_sessions(connection, batch, &asked, now).await;
+    }
     let mut transaction = connection.begin().await.map_err(database)?;
     steps::reached("sign-off: begun");
     let signed_off = sign_off::run(&mut *transaction, batch, now).await?;
     transaction.commit().await.map_err(database)?;
     steps::reached("sign-off: committed");
     Ok(signed_off)
+}
+
+/// The whole transaction as one call: one hop for any number of sessions.
+async fn end_sessions(
+    connection: &mut MySqlConnection,
+    batch: &[SignOff],
+    asked: &[(&SignOff, &SessionTarget)],
+    now: Timestamp,
+) -> Result<SignedOff, Error> {
+    let latest = Timestamp::MAX.as_micros();
+    let mut rows: Vec<_> = asked
+        .iter()
+        .enumerate()
+        .map(|(n, (request, target))| {
+            let event = request.audit(None, Some(&target.id), 1, now);
+            let (_, kind, _, actor, reason, session, logout, detail, address, user_agent) =
+                audit::packed(&Record::from(&event));
+            let margin = micros(request.margin).min(latest);
+            let until = target.revoke_unknown_until.map(Timestamp::as_micros);
+            let sid = hex(target.id.as_bytes());
+            (sid.clone(), (n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent))
+        })
+        .collect();
+    // In the order of ids, so that two batches that meet take their locks alike.
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    steps::reached("sign-off: begun");
+    let rows = sqlx::query("CALL signoff_end_sessions(?, ?, ?)")
+        .bind(json(&rows)?)
+        .bind(now.as_micros())
+        .bind(latest)
+        .fetch_all(connection)
+        .await
+        .map_err(database)?;
+    steps::reached("sign-off: committed");
+    let first = rows.first().ok_or_else(|| damaged("the database forgot the sessions that were asked for"))?;
+    let after = position(first.integer("head_before")?)?;
+    let base = first.optional_integer("base")?.map(position).transpose()?;
+    let found: Result<Vec<_>, Error> = rows
+        .iter()
+        .map(|row| {
+            let state = row.integer("state")?;
+            Ok(Found { destroyed: state == 2, known: state > 0, until: row.optional_integer("until")? })
+        })
+        .collect();
+    sign_off::assemble(batch, found?, after, base.and_then(Position::following))
 }
 
 impl Ledger for MySqlConnection {

@@ -43,10 +43,10 @@ impl Dialect for Postgres {
 
     async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
         // Whatever the server's default is: a stricter level would only turn waiting for the head into errors. Every
-        // statement of ours goes by a key, and its plan may be made while the tables are still empty: it must not be
-        // to read them whole.
+        // statement of ours goes by a key: one plan serves all its calls, and as that may be made while the tables are
+        // still empty, it must not be to read them whole.
         let sql = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                   SET enable_seqscan = off; SET jit = off";
+                   SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
         sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
     }
 

@@ -25,7 +25,7 @@ struct State {
 }
 
 /// How often the connection is used. Servers close what was idle for minutes or hours; a lost lock should be noticed soon.
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD: Duration = Duration::from_secs(2);
 /// A predecessor that was dropped a moment ago may still have the lock: how often to ask for it, and with what pause.
 const ATTEMPTS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
