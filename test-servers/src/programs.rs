@@ -1,7 +1,7 @@
 //! Where the servers' programs are, and how they come to be there.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,8 +63,8 @@ pub(crate) fn as_user(user: &str, program: &Path) -> Vec<OsString> {
 
 /// A command from words.
 pub(crate) fn command(words: &[OsString]) -> Command {
-    let mut words = words.iter().map(OsString::as_os_str);
-    let mut command = Command::new(words.next().unwrap_or(OsStr::new("false")));
-    command.args(words);
+    let [program, arguments @ ..] = words else { return Command::new("false") };
+    let mut command = Command::new(program);
+    command.args(arguments);
     command
 }

@@ -19,7 +19,11 @@
 //! # Features
 //!
 //! * `sqlite` (default): [`SqliteStore`], one process that owns one file.
-//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout.
+//! * `postgres`: `PostgresStore`. `mysql`: `MySqlStore`, for MySQL and MariaDB. One process that owns one database; what they
+//!   guarantee, and which settings they refuse, is in `docs/stores.md`.
+//! * `tls-rustls`: encrypted connections to servers, by rustls with ring.
+//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout, and lets several stores share a
+//!   database server.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

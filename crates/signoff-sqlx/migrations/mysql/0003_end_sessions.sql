@@ -3,6 +3,7 @@
 --
 -- `asked` is a JSON array of arrays: number, session id, margin, how long to revoke an unknown one, and the audit record but
 -- for its time and subject; all texts and bytes as hexadecimal digits, in the order of ids, in which rows are locked.
+-- Their columns have lengths because MariaDB would put tables with a LONGTEXT into files.
 CREATE PROCEDURE signoff_end_sessions(IN asked LONGTEXT, IN now_micros BIGINT, IN latest BIGINT)
 SQL SECURITY INVOKER
 BEGIN
@@ -20,20 +21,26 @@ BEGIN
         COUNT(CASE WHEN s.sid IS NULL THEN a.unknown_until WHEN s.destroyed_at IS NULL THEN 1 END)
     INTO found, total
     FROM JSON_TABLE(asked, '$[*]' COLUMNS (
-        n BIGINT PATH '$[0]' ERROR ON ERROR, sid VARCHAR(32) PATH '$[1]' ERROR ON ERROR,
+        n BIGINT PATH '$[0]' ERROR ON ERROR, sid VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR,
         margin BIGINT PATH '$[2]' ERROR ON ERROR, unknown_until BIGINT PATH '$[3]' ERROR ON ERROR,
-        kind LONGTEXT PATH '$[4]' ERROR ON ERROR, actor LONGTEXT PATH '$[5]' ERROR ON ERROR,
-        reason LONGTEXT PATH '$[6]' ERROR ON ERROR, session LONGTEXT PATH '$[7]' ERROR ON ERROR,
-        logout LONGTEXT PATH '$[8]' ERROR ON ERROR, detail LONGTEXT PATH '$[9]' ERROR ON ERROR,
-        address LONGTEXT PATH '$[10]' ERROR ON ERROR, user_agent LONGTEXT PATH '$[11]' ERROR ON ERROR)) AS a
+        kind VARCHAR(128) CHARSET ascii PATH '$[4]' ERROR ON ERROR, actor VARCHAR(640) CHARSET ascii PATH '$[5]' ERROR ON ERROR,
+        reason VARCHAR(128) CHARSET ascii PATH '$[6]' ERROR ON ERROR, session VARCHAR(64) CHARSET ascii PATH '$[7]' ERROR ON ERROR,
+        logout VARCHAR(32) CHARSET ascii PATH '$[8]' ERROR ON ERROR, detail VARCHAR(2048) CHARSET ascii PATH '$[9]' ERROR ON ERROR,
+        address VARCHAR(128) CHARSET ascii PATH '$[10]' ERROR ON ERROR, user_agent VARCHAR(1024) CHARSET ascii PATH '$[11]' ERROR ON ERROR)) AS a
     LEFT JOIN signoff_session AS s ON s.sid = UNHEX(a.sid)
     FOR UPDATE;
 
     IF total > 0 THEN
-        UPDATE JSON_TABLE(asked, '$[*]' COLUMNS (sid VARCHAR(32) PATH '$[1]' ERROR ON ERROR)) AS a
-        STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(a.sid)
-        SET s.destroyed_at = now_micros, s.data = '', s.claims = NULL
-        WHERE s.destroyed_at IS NULL;
+        -- An UPDATE of several tables keeps its new values in a file, so a lone logout does without.
+        IF JSON_LENGTH(asked) = 1 THEN
+            UPDATE signoff_session SET destroyed_at = now_micros, data = '', claims = NULL
+            WHERE sid = UNHEX(JSON_UNQUOTE(JSON_EXTRACT(asked, '$[0][1]'))) AND destroyed_at IS NULL;
+        ELSE
+            UPDATE JSON_TABLE(asked, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS a
+            STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(a.sid)
+            SET s.destroyed_at = now_micros, s.data = '', s.claims = NULL
+            WHERE s.destroyed_at IS NULL;
+        END IF;
 
         -- The lock of this row puts commits in order: whoever comes second waits here until this transaction has ended.
         UPDATE signoff_meta SET previous = head, head = GREATEST(head, now_micros - 1) + total WHERE id = 1;
@@ -43,7 +50,7 @@ BEGIN
         SELECT base + ROW_NUMBER() OVER (ORDER BY n), 2, UNHEX(sid), until
         FROM JSON_TABLE(found, '$[*]' COLUMNS (
             n BIGINT PATH '$[0]' ERROR ON ERROR, until BIGINT PATH '$[2]' ERROR ON ERROR,
-            sid VARCHAR(32) PATH '$[4]' ERROR ON ERROR)) AS f
+            sid VARCHAR(32) CHARSET ascii PATH '$[4]' ERROR ON ERROR)) AS f
         WHERE until IS NOT NULL;
 
         INSERT INTO signoff_audit (at, kind, subject, actor, reason, session, logout, detail, address, user_agent)
@@ -51,12 +58,12 @@ BEGIN
             UNHEX(detail), UNHEX(address), UNHEX(user_agent)
         FROM JSON_TABLE(found, '$[*]' COLUMNS (
             n BIGINT PATH '$[0]' ERROR ON ERROR, until BIGINT PATH '$[2]' ERROR ON ERROR,
-            subject LONGTEXT PATH '$[3]' ERROR ON ERROR,
-            kind LONGTEXT PATH '$[5]' ERROR ON ERROR, actor LONGTEXT PATH '$[6]' ERROR ON ERROR,
-            reason LONGTEXT PATH '$[7]' ERROR ON ERROR, session LONGTEXT PATH '$[8]' ERROR ON ERROR,
-            logout LONGTEXT PATH '$[9]' ERROR ON ERROR, detail LONGTEXT PATH '$[10]' ERROR ON ERROR,
-            address LONGTEXT PATH '$[11]' ERROR ON ERROR, user_agent LONGTEXT PATH '$[12]' ERROR ON ERROR)) AS f
-        WHERE until IS NOT NULL ORDER BY n;
+            subject VARCHAR(510) CHARSET ascii PATH '$[3]' ERROR ON ERROR,
+            kind VARCHAR(128) CHARSET ascii PATH '$[5]' ERROR ON ERROR, actor VARCHAR(640) CHARSET ascii PATH '$[6]' ERROR ON ERROR,
+            reason VARCHAR(128) CHARSET ascii PATH '$[7]' ERROR ON ERROR, session VARCHAR(64) CHARSET ascii PATH '$[8]' ERROR ON ERROR,
+            logout VARCHAR(32) CHARSET ascii PATH '$[9]' ERROR ON ERROR, detail VARCHAR(2048) CHARSET ascii PATH '$[10]' ERROR ON ERROR,
+            address VARCHAR(128) CHARSET ascii PATH '$[11]' ERROR ON ERROR, user_agent VARCHAR(1024) CHARSET ascii PATH '$[12]' ERROR ON ERROR)) AS f
+        WHERE until IS NOT NULL;
     ELSE
         -- READ COMMITTED: this sees whatever destroyed the sessions that were found gone, below the head.
         SELECT head INTO head_before FROM signoff_meta WHERE id = 1;

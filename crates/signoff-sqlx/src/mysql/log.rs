@@ -2,7 +2,7 @@
 
 use signoff::store::{LogRead, Revocation, Terms};
 use signoff::time::Timestamp;
-use signoff::{Error, Position};
+use signoff::{Error, ErrorKind, Position};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use crate::error::{damaged, database};
@@ -36,6 +36,10 @@ pub(super) async fn head(connection: &mut MySqlConnection) -> Result<Position, E
 }
 
 pub(super) async fn append(connection: &mut MySqlConnection, entries: &[Revocation]) -> Result<(), Error> {
+    // MariaDB would cut it, and revoke something else.
+    if entries.iter().any(|entry| entry.scope().id().len() > 512) {
+        return Err(Error::new(ErrorKind::Misuse, "the name of what is to be revoked is longer than 512 bytes"));
+    }
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| {
@@ -47,13 +51,13 @@ pub(super) async fn append(connection: &mut MySqlConnection, entries: &[Revocati
     let log = "INSERT INTO signoff_log (position, kind, id, expires_at) \
                SELECT position, kind, UNHEX(id), expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
                position BIGINT PATH '$[0]' ERROR ON ERROR, kind INT PATH '$[1]' ERROR ON ERROR, \
-               id LONGTEXT PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry";
+               id VARCHAR(1024) CHARSET ascii PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry";
     // A later entry of a scope has the larger position; the latest expiry counts, so the row never says less than the log
     // does. VALUES() is what MySQL calls old and MariaDB knows alone. In order, so that two nodes take their locks alike.
     let cutoffs = "INSERT INTO signoff_cutoff (position, kind, id, expires_at) \
                    SELECT position, kind, UNHEX(id), expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
                    position BIGINT PATH '$[0]' ERROR ON ERROR, kind INT PATH '$[1]' ERROR ON ERROR, \
-                   id LONGTEXT PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry \
+                   id VARCHAR(1024) CHARSET ascii PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry \
                    WHERE kind IN (3, 4, 6) ORDER BY kind, id \
                    ON DUPLICATE KEY UPDATE position = GREATEST(signoff_cutoff.position, VALUES(position)), \
                    expires_at = GREATEST(signoff_cutoff.expires_at, VALUES(expires_at))";

@@ -17,7 +17,8 @@ use crate::sign_off::{self, Found, Ledger};
 use crate::steps;
 
 /// One row for each id of a JSON text.
-pub(super) const ASKED: &str = "JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) PATH '$' ERROR ON ERROR)) AS asked";
+pub(super) const ASKED: &str =
+    "JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$' ERROR ON ERROR)) AS asked";
 
 pub(super) fn packed(ids: &[SessionId]) -> Result<String, Error> {
     let mut ids: Vec<_> = ids.iter().map(|id| hex(id.as_bytes())).collect();
@@ -56,13 +57,16 @@ async fn end_sessions(
         .map(|(n, (request, target))| {
             let event = request.audit(None, Some(&target.id), 1, now);
             let (_, kind, _, actor, reason, session, logout, detail, address, user_agent) =
-                audit::packed(&Record::from(&event));
+                audit::packed(&Record::from(&event))?;
             let margin = micros(request.margin).min(latest);
             let until = target.revoke_unknown_until.map(Timestamp::as_micros);
             let sid = hex(target.id.as_bytes());
-            (sid.clone(), (n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent))
+            Ok((
+                sid.clone(),
+                (n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent),
+            ))
         })
-        .collect();
+        .collect::<Result<_, Error>>()?;
     // In the order of ids, so that two batches that meet take their locks alike.
     rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
@@ -105,7 +109,7 @@ impl Ledger for MySqlConnection {
         now: Timestamp,
     ) -> Result<Vec<Dead>, Error> {
         let sql = "SELECT DISTINCT s.sid, s.subject, s.expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
-                   subject VARCHAR(510) PATH '$[0]' ERROR ON ERROR, spared VARCHAR(32) PATH '$[1]' ERROR ON ERROR)) \
+                   subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) \
                    AS asked STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
                    WHERE s.destroyed_at IS NULL AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
                    FOR UPDATE";
