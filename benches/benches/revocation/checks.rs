@@ -9,11 +9,12 @@ use std::mem;
 use signoff_benches::loops::{BATCH, in_a_row, isolated, one_by_one};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, median, quantile, remark};
 use signoff_revocation::RevocationSet;
+use signoff_test_servers::Redis;
 
 use crate::LARGE;
 use crate::keys::sessions;
 use crate::lookups::{ids, nothing, ours, random_line};
-use crate::redis_server::{Redis, fill};
+use crate::redis_server::{connect, fill};
 use crate::structures::{arc_swap, moka};
 
 const OURS: &str = "signoff, Reader::cutoff";
@@ -136,7 +137,7 @@ fn beside_moka(length: Length, set: &RevocationSet, live: u64, cache: impl FnMut
 
 fn beside_redis(length: Length, set: &RevocationSet, live: u64) -> Result<(), Box<dyn Error>> {
     let server = Redis::start()?;
-    let mut connection = server.connect()?;
+    let mut connection = connect(&server)?;
     fill(&mut connection, live)?;
     let exists = |id: &[u8; 16]| {
         let found: Result<u64, _> = redis::cmd("EXISTS").arg(id.as_slice()).query(&mut connection);

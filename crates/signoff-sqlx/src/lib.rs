@@ -19,17 +19,40 @@
 //! # Features
 //!
 //! * `sqlite` (default): [`SqliteStore`], one process that owns one file.
-//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout.
+//! * `postgres`: `PostgresStore`. `mysql`: `MySqlStore`, for MySQL and MariaDB. One process that owns one database; what they
+//!   guarantee, and which settings they refuse, is in `docs/stores.md`.
+//! * `tls-rustls`: encrypted connections to servers, by rustls with ring.
+//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout, and lets several stores share a
+//!   database server.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "sqlite")]
+mod durability;
 mod error;
+mod exchange;
+mod migrations;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod options;
+mod pack;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod rows;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
+mod sign_off;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
 mod steps;
 
 // The public interface is:
+pub use durability::Durability;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlStore;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use options::ServerOptions;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

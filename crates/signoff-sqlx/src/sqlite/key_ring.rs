@@ -4,18 +4,13 @@ use signoff::Error;
 use signoff::store::StoredKeyRing;
 use sqlx::sqlite::SqlitePool;
 
-use crate::error::{damaged, database};
+use crate::error::database;
+use crate::rows::key_ring;
 
 pub(super) async fn load(pool: &SqlitePool) -> Result<Option<StoredKeyRing>, Error> {
-    let row: Option<(i64, String)> = sqlx::query_as("SELECT version, document FROM signoff_key_ring")
-        .fetch_optional(pool)
-        .await
-        .map_err(database)?;
-    row.map(|(version, document)| {
-        let version = u64::try_from(version).map_err(|_| damaged("the version of the key ring is negative"))?;
-        Ok(StoredKeyRing { version, document })
-    })
-    .transpose()
+    let sql = "SELECT version, document FROM signoff_key_ring";
+    let row = sqlx::query(sql).fetch_optional(pool).await.map_err(database)?;
+    row.as_ref().map(key_ring).transpose()
 }
 
 pub(super) async fn save(pool: &SqlitePool, expected: u64, document: &str) -> Result<bool, Error> {

@@ -1,26 +1,14 @@
-//! The revocation log and its head: SQL and rows.
+//! The revocation log and its head: SQL and binding.
 
-use std::time::Duration;
-
-use signoff::store::{LogPage, LogRead, Revocation, Scope, ScopeKind, Terms};
+use signoff::store::{LogRead, Revocation, Terms};
 use signoff::time::Timestamp;
 use signoff::{Error, Position};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
 
-use super::{integer, position, timestamp};
 use crate::error::{damaged, database};
-
-/// The positions of one transaction.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Positions {
-    /// The head before.
-    pub(super) after: Position,
-    /// The first one handed out.
-    pub(super) first: Position,
-    /// The last one, now the head.
-    pub(super) last: Position,
-}
+use crate::pack::{hex, json};
+use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read, micros, position};
 
 /// Hands out `count` positions in a row, from `max(head + 1, now)` on; the last becomes the head.
 pub(super) async fn advance(
@@ -28,17 +16,12 @@ pub(super) async fn advance(
     count: usize,
     now: Timestamp,
 ) -> Result<Positions, Error> {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let bound = i64::try_from(count).unwrap_or(i64::MAX);
     let sql = "UPDATE signoff_meta SET previous = head, head = max(head, ?1 - 1) + ?2 \
                WHERE head <= 9223372036854775807 - ?2 AND ?1 - 1 <= 9223372036854775807 - ?2 RETURNING previous, head";
-    let row = sqlx::query(sql).bind(now.as_micros()).bind(count).fetch_optional(connection).await.map_err(database)?;
+    let row = sqlx::query(sql).bind(now.as_micros()).bind(bound).fetch_optional(connection).await.map_err(database)?;
     let row = row.ok_or_else(|| damaged("the log has no positions left"))?;
-    let last: i64 = row.try_get("head").map_err(database)?;
-    Ok(Positions {
-        after: position(row.try_get("previous").map_err(database)?)?,
-        first: position(last - count + 1)?,
-        last: position(last)?,
-    })
+    Positions::new(row.integer("previous")?, row.integer("head")?, count)
 }
 
 pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Position, Error> {
@@ -73,21 +56,12 @@ pub(super) async fn append(connection: &mut SqliteConnection, entries: &[Revocat
     Ok(())
 }
 
-const fn cuts_sessions_off(kind: ScopeKind) -> bool {
-    matches!(kind, ScopeKind::Subject | ScopeKind::Client | ScopeKind::Everything)
-}
-
 pub(super) async fn read(pool: &SqlitePool, after: Position, limit: u32) -> Result<LogRead, Error> {
     // One statement is one snapshot: the head and the entries belong together.
     let sql = "SELECT m.head, e.position, e.kind, e.id, e.expires_at FROM signoff_meta AS m LEFT JOIN \
                (SELECT * FROM signoff_log WHERE position > ? ORDER BY position LIMIT ?) AS e ORDER BY e.position";
     let rows = sqlx::query(sql).bind(integer(after.get())).bind(limit).fetch_all(pool).await.map_err(database)?;
-    let first = rows.first().ok_or_else(|| damaged("the head of the log is missing"))?;
-    let head = position(first.try_get("head").map_err(database)?)?;
-    let entries: Vec<_> = rows.iter().map(revocation).filter_map(Result::transpose).collect::<Result<_, _>>()?;
-    let full = entries.len() == limit as usize;
-    let through = entries.last().filter(|_| full).map_or(head, Revocation::position);
-    Ok(LogRead { page: LogPage { after, entries, through }, head })
+    log_read(&rows, after, limit)
 }
 
 pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
@@ -100,41 +74,8 @@ pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp,
 }
 
 pub(super) async fn agree(pool: &SqlitePool, terms: Terms) -> Result<Terms, Error> {
-    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let sql = "UPDATE signoff_meta SET longest_session = max(longest_session, ?), leeway = max(leeway, ?) \
                RETURNING longest_session, leeway";
-    let row = sqlx::query(sql)
-        .bind(micros(terms.longest_session))
-        .bind(micros(terms.leeway))
-        .fetch_one(pool)
-        .await
-        .map_err(database)?;
-    let duration = |column: &str| {
-        let micros: i64 = row.try_get(column).map_err(database)?;
-        Ok::<_, Error>(Duration::from_micros(micros.unsigned_abs()))
-    };
-    Ok(Terms { longest_session: duration("longest_session")?, leeway: duration("leeway")? })
-}
-
-/// `None` for the row that stands for "no entries".
-fn revocation(row: &SqliteRow) -> Result<Option<Revocation>, Error> {
-    let Some(at) = row.try_get::<Option<i64>, _>("position").map_err(database)? else { return Ok(None) };
-    let code: i64 = row.try_get("kind").map_err(database)?;
-    let id: &[u8] = row.try_get("id").map_err(database)?;
-    let kind = u8::try_from(code).ok().and_then(ScopeKind::from_code);
-    let scope = kind.and_then(|kind| Scope::from_parts(kind, id));
-    // An entry that cannot be read may be a revocation: no start without it.
-    let scope = scope.ok_or_else(|| damaged("a log entry has an unknown scope"))?;
-    let expires_at = timestamp(row.try_get("expires_at").map_err(database)?)?;
-    Ok(Some(Revocation::new(scope, position(at)?, expires_at)))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Rows as one JSON text: SQLite unpacks it, so that a statement is prepared once for any number of rows.
-pub(super) fn json(rows: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(rows)
-        .map_err(|error| Error::new(signoff::ErrorKind::Internal, "rows could not be packed").with_source(error))
+    let query = sqlx::query(sql).bind(micros(terms.longest_session)).bind(micros(terms.leeway));
+    query.fetch_one(pool).await.map_err(database).and_then(|row| rows::terms(&row))
 }

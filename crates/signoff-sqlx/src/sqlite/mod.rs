@@ -8,7 +8,6 @@ mod owner;
 mod sessions;
 mod sign_off;
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,11 +19,13 @@ use signoff::store::{
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 
-use crate::error::{damaged, database, migration};
+use crate::durability::Durability;
+use crate::error::{database, migration};
+use crate::migrations::migrator;
+use crate::steps;
 use owner::Owner;
 
 /// A store in a SQLite file that this process owns while it has it open.
@@ -42,6 +43,12 @@ pub struct SqliteStore {
     readers: SqlitePool,
     _owner: Owner,
 }
+
+const MIGRATIONS: [(&str, &str); 3] = [
+    ("signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
+    ("key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
+    ("refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
+];
 
 /// Connections that read; with WAL they wait for nobody.
 const READERS: u32 = 4;
@@ -72,13 +79,18 @@ impl SqliteStore {
             .await
             .map_err(database)?;
         check_durability(&writer).await?;
-        migrations().run(&writer).await.map_err(migration)?;
+        migrator(&MIGRATIONS).run(&writer).await.map_err(migration)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(database)?;
         Ok(Self { seat: Seat::new(), writer, readers, _owner: owner })
+    }
+
+    /// What a confirmed commit survives: everything, or the file would not have been opened.
+    pub fn durability(&self) -> Durability {
+        Durability::FULL
     }
 
     /// Waits for the connections to end. Dropping the store does the same without waiting.
@@ -93,20 +105,6 @@ impl SqliteStore {
     }
 }
 
-fn migrations() -> Migrator {
-    let migration = |version, name, sql: &'static str| {
-        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    let mut migrator = Migrator::with_migrations(vec![
-        migration(1, "signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
-        migration(2, "key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
-        migration(3, "refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
-    ]);
-    // A table of our own, so that the application's migrations and ours do not meet.
-    migrator.dangerous_set_table_name("_signoff_migrations");
-    migrator
-}
-
 /// Settings that lose commits are found out at start, not after the first loss of power.
 async fn check_durability(pool: &SqlitePool) -> Result<(), Error> {
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(database)?;
@@ -115,20 +113,6 @@ async fn check_durability(pool: &SqlitePool) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::Misuse, "this file system cannot keep a SQLite database in WAL mode"));
     }
     Ok(())
-}
-
-/// Times and positions are at most `i64::MAX` by construction.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn position(number: i64) -> Result<Position, Error> {
-    let position = u64::try_from(number).ok().and_then(Position::new);
-    position.ok_or_else(|| damaged("a stored position is negative"))
-}
-
-fn timestamp(micros: i64) -> Result<Timestamp, Error> {
-    Timestamp::from_micros(micros).ok_or_else(|| damaged("a stored time is before 1970 or after 9999"))
 }
 
 #[async_trait]
@@ -203,11 +187,20 @@ impl Store for SqliteStore {
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
-        sign_off::run(self.begin().await?, batch, now).await
+        let mut transaction = self.begin().await?;
+        steps::reached("sign-off: begun");
+        let signed_off = crate::sign_off::run(&mut *transaction, batch, now).await?;
+        transaction.commit().await.map_err(database)?;
+        steps::reached("sign-off: committed");
+        Ok(signed_off)
     }
 
     async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
-        exchange::run(self.begin().await?, batch, now).await
+        let mut transaction = self.begin().await?;
+        let exchanged = crate::exchange::run(&mut *transaction, batch, now).await?;
+        transaction.commit().await.map_err(database)?;
+        steps::reached("exchange: committed");
+        Ok(exchanged)
     }
 
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {

@@ -1,15 +1,13 @@
-//! Sessions and their tokens: SQL and rows.
-
-use std::net::IpAddr;
+//! Sessions and their tokens: SQL and binding.
 
 use signoff::store::SessionKey;
 use signoff::time::Timestamp;
-use signoff::{ClientId, Context, Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row, SqliteConnection};
+use signoff::{Error, Position, Session, SessionId, Subject, TokenHash, Update};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
 
-use super::{integer, position, timestamp};
-use crate::error::{damaged, database};
+use crate::error::{conflict, database};
+use crate::rows::{integer, session};
 
 /// Live at `?1`, as the contract has it. Every statement that uses it binds the time first.
 macro_rules! live {
@@ -23,29 +21,29 @@ macro_rules! live {
 
 pub(super) use live;
 
-pub(super) async fn insert(connection: &mut SqliteConnection, session: &Session, born: Position) -> Result<(), Error> {
+pub(super) async fn insert(connection: &mut SqliteConnection, new: &Session, born: Position) -> Result<(), Error> {
     let inserted = sqlx::query(
         "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
          expires_at, version, scope, claims, data, device, address, user_agent) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(session.id.as_bytes().as_slice())
-    .bind(session.subject.as_str())
-    .bind(session.client_id.as_str())
+    .bind(new.id.as_bytes().as_slice())
+    .bind(new.subject.as_str())
+    .bind(new.client_id.as_str())
     .bind(integer(born.get()))
-    .bind(session.created_at.as_micros())
-    .bind(session.last_seen_at.as_micros())
-    .bind(session.idle_expires_at.as_micros())
-    .bind(session.expires_at.as_micros())
-    .bind(session.scope.as_deref())
-    .bind(session.claims.as_deref())
-    .bind(session.data.as_slice())
-    .bind(session.device.as_deref())
-    .bind(session.context.address().map(|address| address.to_string()))
-    .bind(session.context.user_agent())
+    .bind(new.created_at.as_micros())
+    .bind(new.last_seen_at.as_micros())
+    .bind(new.idle_expires_at.as_micros())
+    .bind(new.expires_at.as_micros())
+    .bind(new.scope.as_deref())
+    .bind(new.claims.as_deref())
+    .bind(new.data.as_slice())
+    .bind(new.device.as_deref())
+    .bind(new.context.address().map(|address| address.to_string()))
+    .bind(new.context.user_agent())
     .execute(connection)
     .await;
-    inserted.map(|_| ()).map_err(conflict_or)
+    inserted.map(|_| ()).map_err(conflict)
 }
 
 pub(super) async fn insert_token(
@@ -58,7 +56,7 @@ pub(super) async fn insert_token(
         .bind(id.as_bytes().as_slice())
         .execute(connection)
         .await;
-    inserted.map(|_| ()).map_err(conflict_or)
+    inserted.map(|_| ()).map_err(conflict)
 }
 
 pub(super) async fn load(pool: &SqlitePool, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -172,52 +170,4 @@ pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp,
                     (SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at, sid LIMIT ?)";
     let done = sqlx::query(sessions).bind(horizon.as_micros()).bind(limit).execute(connection).await;
     done.map(|done| done.rows_affected()).map_err(database)
-}
-
-pub(super) fn conflict_or(error: sqlx::Error) -> Error {
-    let conflict = error.as_database_error().is_some_and(|error| error.is_unique_violation());
-    if conflict {
-        return Error::new(ErrorKind::Conflict, "a session with this id or token exists").with_source(error);
-    }
-    database(error)
-}
-
-pub(super) fn session(row: &SqliteRow) -> Result<Session, Error> {
-    let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(database);
-    let number = |column: &str| row.try_get::<i64, _>(column).map_err(database);
-    let time = |column: &str| number(column).and_then(timestamp);
-    let broken = |_| damaged("a stored session is broken");
-    Ok(Session {
-        id: session_id(row.try_get("sid").map_err(database)?)?,
-        subject: Subject::new(row.try_get("subject").map_err(database)?).map_err(broken)?,
-        client_id: ClientId::new(row.try_get("client_id").map_err(database)?).map_err(broken)?,
-        born: position(number("born")?)?,
-        created_at: time("created_at")?,
-        last_seen_at: time("last_seen_at")?,
-        idle_expires_at: time("idle_expires_at")?,
-        expires_at: time("expires_at")?,
-        scope: text("scope")?,
-        claims: text("claims")?,
-        data: row.try_get("data").map_err(database)?,
-        version: number("version")?.unsigned_abs(),
-        device: text("device")?,
-        context: context(row)?,
-    })
-}
-
-/// The columns `address` and `user_agent`, which sessions and records share.
-pub(super) fn context(row: &SqliteRow) -> Result<Context, Error> {
-    let address: Option<&str> = row.try_get("address").map_err(database)?;
-    let user_agent: Option<&str> = row.try_get("user_agent").map_err(database)?;
-    let address = address.map(str::parse::<IpAddr>).transpose();
-    let address = address.map_err(|_| damaged("a stored address is broken"))?;
-    let context = address.map_or(Context::new(), |address| Context::new().with_address(address));
-    Ok(match user_agent {
-        Some(user_agent) => context.with_user_agent(user_agent),
-        None => context,
-    })
-}
-
-pub(super) fn session_id(bytes: &[u8]) -> Result<SessionId, Error> {
-    bytes.try_into().map(SessionId::from_bytes).map_err(|_| damaged("a stored session id has no 16 bytes"))
 }

@@ -1,18 +1,81 @@
-//! What the tests have in common: a service on a file.
+//! What the tests have in common: a service on a store, and the servers that stores are on.
 
 use std::path::Path;
 
-use signoff::{Algorithm, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Subject};
-use signoff_sqlx::SqliteStore;
+use signoff::{Algorithm, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Store, Subject};
+use signoff_sqlx::{MySqlStore, PostgresStore, ServerOptions, SqliteStore};
+use signoff_test_servers::{MariaDb, Postgres};
+use sqlx::{AssertSqlSafe, Connection};
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 
 /// Opens the file with a key that survives restarts.
 pub(crate) async fn open(path: &Path, delivery: Delivery) -> Result<Signoff, Error> {
+    serve(SqliteStore::open(path).await?, delivery).await
+}
+
+/// A service with a key that survives restarts.
+pub(crate) async fn serve(store: impl Store, delivery: Delivery) -> Result<Signoff, Error> {
     let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
     settings.delivery = delivery;
     let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
-    Signoff::open(SqliteStore::open(path).await?, keys, settings).await
+    Signoff::open(store, keys, settings).await
+}
+
+/// A new, empty database on a server.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    MariaDb(String),
+    Postgres(String),
+}
+
+impl Database {
+    /// One of each kind.
+    pub(crate) fn each() -> [Self; 2] {
+        [
+            Self::MariaDb(MariaDb::shared().unwrap().database().unwrap()),
+            Self::Postgres(Postgres::shared().unwrap().database().unwrap()),
+        ]
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::MariaDb(url) | Self::Postgres(url) => url,
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Result<Box<dyn Store>, Error> {
+        self.open_with(&ServerOptions::new()).await
+    }
+
+    /// As one of several nodes.
+    pub(crate) async fn join(&self) -> Result<Box<dyn Store>, Error> {
+        self.open_with(&ServerOptions::new().shared()).await
+    }
+
+    pub(crate) async fn open_with(&self, options: &ServerOptions) -> Result<Box<dyn Store>, Error> {
+        Ok(match self {
+            Self::MariaDb(url) => Box::new(MySqlStore::open_with(url, options).await?),
+            Self::Postgres(url) => Box::new(PostgresStore::open_with(url, options).await?),
+        })
+    }
+
+    /// Runs SQL as somebody with a shell would.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::MariaDb(url) => {
+                let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Self::Postgres(url) => {
+                let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
 }
 
 pub(crate) fn alice() -> Subject {

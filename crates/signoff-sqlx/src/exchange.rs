@@ -1,0 +1,124 @@
+//! The transaction of refreshes: read families and sessions, let `signoff` decide, write, commit. A batch takes as many
+//! statements as a single refresh.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use signoff::store::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogPage, Repeated, SealedSuccessor};
+use signoff::time::Timestamp;
+use signoff::{Error, LogoutId, Session, TokenHash};
+
+use crate::error::damaged;
+use crate::rows::{Fields, session, timestamp};
+use crate::sign_off::{self, Ledger};
+use crate::steps;
+
+/// A family and its session, as they are after the requests so far.
+pub(crate) struct State {
+    /// The key of the family.
+    pub(crate) key: TokenHash,
+    pub(crate) family: Family,
+    pub(crate) session: Session,
+    is_live: bool,
+    /// The requests so far rotated it, or found a token used before.
+    is_changed: bool,
+}
+
+/// What a database does in an exchange, each verb in a constant number of statements.
+pub(crate) trait Families: Ledger {
+    /// The families with these keys and their sessions, as [`state`] reads them.
+    ///
+    /// They stay as they are until the transaction ends: nobody else exchanges a token of them or signs a session off, by
+    /// whatever scope. Sessions are locked before the head of the log, as in a sign-off, so the two cannot deadlock.
+    fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> impl Future<Output = Result<Vec<State>, Error>> + Send;
+
+    /// Writes families, and when their sessions were used.
+    fn write(&mut self, changed: &[&State]) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Everything but the commit.
+pub(crate) async fn run(families: &mut impl Families, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+    steps::reached("exchange: begun");
+    let keys: Vec<_> = batch.iter().map(|request| request.family).collect();
+    let read = families.read(&keys, now).await?;
+    let mut states: HashMap<_, _> = read.into_iter().map(|state| (state.key, state)).collect();
+    let mut ends = Vec::new();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for request in batch {
+        let Some(state) = states.get_mut(&request.family) else {
+            outcomes.push(ExchangeOutcome::Unknown);
+            continue;
+        };
+        let decision = state.family.exchange(request, state.is_live, now);
+        if decision == Decision::Reused {
+            ends.push(request.sign_off(&state.session.id));
+        }
+        outcomes.push(state.follow(decision, request, now));
+    }
+    steps::reached("exchange: decided");
+    let mut changed: Vec<_> = states.values().filter(|state| state.is_changed).collect();
+    if !changed.is_empty() {
+        // In order, so that two batches that meet take their locks alike.
+        changed.sort_unstable_by_key(|state| state.session.id);
+        families.write(&changed).await?;
+    }
+    steps::reached("exchange: written");
+    let page = if ends.is_empty() {
+        let head = families.head().await?;
+        LogPage { after: head, entries: Vec::new(), through: head }
+    } else {
+        sign_off::run(families, &ends, now).await?.page
+    };
+    steps::reached("exchange: before the commit");
+    Ok(Exchanged { outcomes, page })
+}
+
+impl State {
+    fn follow(&mut self, decision: Decision, request: &Exchange, now: Timestamp) -> ExchangeOutcome {
+        match decision {
+            Decision::Gone => ExchangeOutcome::Gone,
+            Decision::Repeated(Repeated::Reused) => ExchangeOutcome::Reused(self.session.clone()),
+            Decision::Repeated(Repeated::Rotated) => ExchangeOutcome::Rotated(self.session.clone()),
+            Decision::Reused => {
+                (self.is_live, self.is_changed) = (false, true);
+                // As the sign-off leaves it.
+                self.session.data.clear();
+                self.session.claims = None;
+                ExchangeOutcome::Reused(self.session.clone())
+            }
+            Decision::Rotated => {
+                self.is_changed = true;
+                self.session.last_seen_at = now;
+                self.session.idle_expires_at = request.idle_expires_at.min(self.session.expires_at);
+                self.is_live = !self.session.is_expired(now);
+                ExchangeOutcome::Rotated(self.session.clone())
+            }
+            Decision::Same(sealed) => {
+                let (session, successor) = (self.session.clone(), self.family.current);
+                ExchangeOutcome::Same { session, successor, sealed }
+            }
+        }
+    }
+}
+
+/// A row with the columns of both tables and `is_live`, which is 1 or 0.
+pub(crate) fn state(row: &impl Fields) -> Result<State, Error> {
+    let session = session(row)?;
+    let reuse = row.bytes("reuse")?.map(|bytes| bytes.try_into().map(LogoutId::from_bytes)).transpose();
+    let required = |column| hash(row.bytes(column)?.unwrap_or_default());
+    let family = Family {
+        session: session.id,
+        current: required("current")?,
+        previous: row.bytes("previous")?.map(hash).transpose()?,
+        sealed: row.bytes("sealed")?.map(SealedSuccessor::new),
+        grace_until: timestamp(row.integer("grace_until")?)?,
+        generation: row.integer("generation")?.unsigned_abs(),
+        reuse: reuse.map_err(|_| damaged("a stored logout id has no 16 bytes"))?,
+    };
+    let (key, is_live) = (required("family")?, row.integer("is_live")? == 1);
+    Ok(State { key, family, session, is_live, is_changed: false })
+}
+
+fn hash(bytes: Vec<u8>) -> Result<TokenHash, Error> {
+    bytes.try_into().map(TokenHash::from_bytes).map_err(|_| damaged("a stored hash has no 32 bytes"))
+}

@@ -1,0 +1,117 @@
+//! MySQL and MariaDB. This file says what is special about the servers; its neighbours hold the SQL.
+
+mod audit;
+mod exchange;
+mod key_ring;
+mod log;
+mod purge;
+mod sessions;
+mod sign_off;
+
+use signoff::{Error, ErrorKind};
+use sqlx::Row;
+use sqlx::mysql::{MySql, MySqlConnection, MySqlPool};
+
+use crate::error::{database, migration};
+use crate::migrations::migrator;
+use crate::server::{Dialect, server_store, twice};
+
+server_store! {
+    /// A store in a MySQL or MariaDB database that this process owns while it has it open.
+    ///
+    /// MariaDB 10.6 or newer (tested on 10.11), or MySQL 8.0 or newer (by its documentation, not tested): both have
+    /// `JSON_TABLE` and `SKIP LOCKED`. MySQL's `caching_sha2_password` needs a connection over TLS (feature `tls-rustls`)
+    /// or sqlx's feature `mysql-rsa`. The binary log, if there is one, must not be in the STATEMENT format.
+    ///
+    /// Durable: `innodb_flush_log_at_trx_commit`, `innodb_doublewrite` and `sync_binlog` are looked at when it is opened.
+    MySqlStore, MySql, MySqlPool
+}
+
+const MIGRATIONS: [(&str, &str); 4] = [
+    ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
+    ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
+    ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
+    ("refresh", include_str!("../../migrations/mysql/0004_refresh.sql")),
+];
+
+const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+const WEAKNESSES: [(&str, &str); 3] = [
+    (
+        "flush_log",
+        "innodb_flush_log_at_trx_commit is not 1: the last confirmed logouts are lost when power fails or the server dies",
+    ),
+    ("doublewrite", "innodb_doublewrite is off: a page that was half written when power failed stays damaged"),
+    (
+        "binlog",
+        "sync_binlog is not 1 although there is a binary log: confirmed logouts that it misses are undone after a crash",
+    ),
+];
+
+impl Dialect for MySql {
+    const SCHEMES: &'static [&'static str] = &["mysql", "mariadb"];
+
+    async fn prepare(connection: &mut MySqlConnection) -> Result<(), Error> {
+        // Whatever the server's defaults are: a stricter level would lock gaps between the rows and make deadlocks of what
+        // now waits, and a lax mode would cut what does not fit instead of refusing it. MariaDB cuts arrays made of rows,
+        // too, if they are longer than this.
+        let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+                   SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'); \
+                   SET SESSION group_concat_max_len = 1073741824";
+        sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
+    }
+
+    async fn own(connection: &mut MySqlConnection) -> Result<bool, Error> {
+        lock(connection, "owner", 0).await
+    }
+
+    async fn disown(connection: &mut MySqlConnection) -> Result<(), Error> {
+        unlock(connection, "owner").await
+    }
+
+    async fn weaknesses(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Error> {
+        let sql = "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit <> 1 AS flush_log, \
+                   CAST(@@GLOBAL.innodb_doublewrite AS CHAR) IN ('0', 'OFF', 'DETECT_ONLY') AS doublewrite, \
+                   @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1 AS `binlog`";
+        let row = sqlx::query(sql).fetch_one(connection).await.map_err(database)?;
+        let mut weaknesses = Vec::new();
+        for (column, weakness) in WEAKNESSES {
+            if row.try_get::<i64, _>(column).map_err(database)? != 0 {
+                weaknesses.push(weakness);
+            }
+        }
+        Ok(weaknesses)
+    }
+
+    async fn migrate(connection: &mut MySqlConnection) -> Result<(), Error> {
+        // The migrator's own lock asks to wait for ever by a negative time, which MariaDB takes for no time at all.
+        if !lock(connection, "migrations", 60).await? {
+            let what = "another node has been migrating signoff's tables for a minute";
+            return Err(Error::new(ErrorKind::Unavailable, what));
+        }
+        let mut migrator = migrator(&MIGRATIONS);
+        migrator.set_locking(false);
+        let migrated = migrator.run_direct(None, connection, false).await.map_err(migration);
+        unlock(connection, "migrations").await?;
+        migrated
+    }
+}
+
+/// The name of a lock: it is for the whole server, so it says which database it means. At most 64 characters are allowed.
+macro_rules! lock_name {
+    () => {
+        "CONCAT('signoff ', ?, ' ', LEFT(SHA2(IF(@@lower_case_table_names = 0, DATABASE(), LOWER(DATABASE())), 256), 40))"
+    };
+}
+
+async fn lock(connection: &mut MySqlConnection, purpose: &str, secs: u32) -> Result<bool, Error> {
+    let sql = concat!("SELECT GET_LOCK(", lock_name!(), ", ?)");
+    let query = sqlx::query_scalar(sql).bind(purpose).bind(secs);
+    let taken: Option<i64> = query.fetch_one(connection).await.map_err(database)?;
+    taken.map(|taken| taken == 1).ok_or_else(|| Error::new(ErrorKind::Misuse, "the URL names no database, or no lock"))
+}
+
+async fn unlock(connection: &mut MySqlConnection, purpose: &str) -> Result<(), Error> {
+    let sql = concat!("SELECT RELEASE_LOCK(", lock_name!(), ")");
+    sqlx::query(sql).bind(purpose).execute(connection).await.map(|_| ()).map_err(database)
+}

@@ -1,0 +1,45 @@
+//! Deleting what is over: SQL and binding.
+
+use signoff::Error;
+use signoff::store::Purged;
+use signoff::time::Timestamp;
+use sqlx::mysql::MySqlPool;
+
+use super::READ_COMMITTED;
+use super::sign_off::{ASKED, packed};
+use crate::error::database;
+use crate::rows::session_id;
+
+/// Rows that somebody else has locked are left for the next time: a purge waits for nobody, so it can be no part of a
+/// deadlock with logouts or with the purge of another node.
+pub(super) async fn run(pool: &MySqlPool, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
+    let mut connection = pool.acquire().await.map_err(database)?;
+    sqlx::raw_sql(READ_COMMITTED).execute(&mut *connection).await.map_err(database)?;
+    let mut transaction = sqlx::Connection::begin(&mut *connection).await.map_err(database)?;
+    let ended =
+        "SELECT sid FROM signoff_session WHERE expires_at <= ? ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED";
+    let query = sqlx::query(ended).bind(horizon.as_micros()).bind(limit);
+    let ended = query.fetch_all(&mut *transaction).await.map_err(database)?;
+    let ended = ended.iter().map(session_id).collect::<Result<Vec<_>, _>>()?;
+    let mut sessions = 0;
+    if !ended.is_empty() {
+        for table in ["signoff_token", "signoff_refresh", "signoff_session"] {
+            let sql = format!("DELETE gone FROM {ASKED} STRAIGHT_JOIN {table} AS gone ON gone.sid = UNHEX(asked.sid)");
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(packed(&ended)?);
+            sessions = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
+        }
+    }
+    let cutoffs = "DELETE FROM signoff_cutoff WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
+    let log = "DELETE FROM signoff_log WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
+    let mut revocations = 0;
+    for sql in [cutoffs, log] {
+        let query = sqlx::query(sql).bind(horizon.as_micros()).bind(limit);
+        revocations = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
+    }
+    transaction.commit().await.map_err(database)?;
+    // Alone, because it waits for exchanges under way, and so must hold nothing that they wait for.
+    let sealed = "UPDATE signoff_refresh SET sealed = NULL, grace_until = 0 \
+                  WHERE grace_until > 0 AND grace_until <= ? ORDER BY grace_until LIMIT ?";
+    sqlx::query(sealed).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
+    Ok(Purged { sessions, revocations })
+}

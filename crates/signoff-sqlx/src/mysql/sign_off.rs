@@ -1,0 +1,159 @@
+//! What a sign-off does in MySQL: SQL and binding. The order of things is in [`crate::sign_off`].
+
+use std::collections::HashSet;
+
+use signoff::audit::AuditEvent;
+use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
+use signoff::time::Timestamp;
+use signoff::{Error, Position, SessionId, Subject};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::{audit, log};
+use crate::error::{damaged, database};
+use crate::pack::{hex, json};
+use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
+use crate::sign_off::{self, Found, Ledger};
+use crate::steps;
+
+/// One row for each id of a JSON text.
+pub(super) const ASKED: &str =
+    "JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$' ERROR ON ERROR)) AS asked";
+
+pub(super) fn packed(ids: &[SessionId]) -> Result<String, Error> {
+    let mut ids: Vec<_> = ids.iter().map(|id| hex(id.as_bytes())).collect();
+    // In order, so that two batches that meet take their locks alike.
+    ids.sort_unstable();
+    json(&ids)
+}
+
+pub(super) async fn run(
+    connection: &mut MySqlConnection,
+    batch: &[SignOff],
+    now: Timestamp,
+) -> Result<SignedOff, Error> {
+    if let Some(asked) = sign_off::distinct_sessions(batch).filter(|asked| !asked.is_empty()) {
+        return end_sessions(connection, batch, &asked, now).await;
+    }
+    let mut transaction = connection.begin().await.map_err(database)?;
+    steps::reached("sign-off: begun");
+    let signed_off = sign_off::run(&mut *transaction, batch, now).await?;
+    transaction.commit().await.map_err(database)?;
+    steps::reached("sign-off: committed");
+    Ok(signed_off)
+}
+
+/// The whole transaction as one call: one hop for any number of sessions.
+async fn end_sessions(
+    connection: &mut MySqlConnection,
+    batch: &[SignOff],
+    asked: &[(&SignOff, &SessionTarget)],
+    now: Timestamp,
+) -> Result<SignedOff, Error> {
+    let latest = Timestamp::MAX.as_micros();
+    let mut rows: Vec<_> = asked
+        .iter()
+        .enumerate()
+        .map(|(n, (request, target))| {
+            let event = request.audit(None, Some(&target.id), 1, now);
+            let (_, kind, _, actor, reason, session, logout, detail, address, user_agent) =
+                audit::packed(&Record::from(&event))?;
+            let margin = micros(request.margin).min(latest);
+            let until = target.revoke_unknown_until.map(Timestamp::as_micros);
+            let sid = hex(target.id.as_bytes());
+            Ok((
+                sid.clone(),
+                (n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent),
+            ))
+        })
+        .collect::<Result<_, Error>>()?;
+    // In the order of ids, so that two batches that meet take their locks alike.
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    steps::reached("sign-off: begun");
+    let rows = sqlx::query("CALL signoff_end_sessions(?, ?, ?)")
+        .bind(json(&rows)?)
+        .bind(now.as_micros())
+        .bind(latest)
+        .fetch_all(connection)
+        .await
+        .map_err(database)?;
+    steps::reached("sign-off: committed");
+    let first = rows.first().ok_or_else(|| damaged("the database forgot the sessions that were asked for"))?;
+    let after = position(first.integer("head_before")?)?;
+    let base = first.optional_integer("base")?.map(position).transpose()?;
+    let found: Result<Vec<_>, Error> = rows
+        .iter()
+        .map(|row| {
+            let state = row.integer("state")?;
+            Ok(Found { destroyed: state == 2, known: state > 0, until: row.optional_integer("until")? })
+        })
+        .collect();
+    sign_off::assemble(batch, found?, after, base.and_then(Position::following))
+}
+
+impl Ledger for MySqlConnection {
+    async fn destroy(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Dead>, Error> {
+        let sql = format!(
+            "SELECT s.sid, s.subject, s.expires_at FROM {ASKED} STRAIGHT_JOIN signoff_session AS s \
+             ON s.sid = UNHEX(asked.sid) WHERE s.destroyed_at IS NULL FOR UPDATE"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?);
+        let found = query.fetch_all(&mut *self).await.map_err(database)?;
+        bury(self, found.iter().map(dead).collect::<Result<_, _>>()?, now).await
+    }
+
+    async fn destroy_of(
+        &mut self,
+        subjects: &[(&Subject, Option<&SessionId>)],
+        now: Timestamp,
+    ) -> Result<Vec<Dead>, Error> {
+        let sql = "SELECT DISTINCT s.sid, s.subject, s.expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
+                   subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) \
+                   AS asked STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
+                   WHERE s.destroyed_at IS NULL AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
+                   FOR UPDATE";
+        let subjects = subjects
+            .iter()
+            .map(|(subject, spared)| (hex(subject.as_str().as_bytes()), spared.map(|id| hex(id.as_bytes()))));
+        let query = sqlx::query(sql).bind(json(&subjects.collect::<Vec<_>>())?);
+        let found = query.fetch_all(&mut *self).await.map_err(database)?;
+        bury(self, found.iter().map(dead).collect::<Result<_, _>>()?, now).await
+    }
+
+    async fn known(&mut self, ids: &[SessionId]) -> Result<HashSet<SessionId>, Error> {
+        let sql = format!("SELECT s.sid FROM {ASKED} STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(asked.sid)");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?).fetch_all(self).await.map_err(database)?;
+        rows.iter().map(session_id).collect()
+    }
+
+    async fn head(&mut self) -> Result<Position, Error> {
+        log::head(self).await
+    }
+
+    async fn advance(&mut self, count: usize, now: Timestamp) -> Result<Positions, Error> {
+        log::advance(self, count, now).await
+    }
+
+    async fn append(&mut self, entries: &[Revocation]) -> Result<(), Error> {
+        log::append(self, entries).await
+    }
+
+    async fn record(&mut self, events: &[AuditEvent]) -> Result<(), Error> {
+        audit::insert(self, events).await
+    }
+}
+
+/// Destroys sessions whose rows this transaction has locked.
+async fn bury(connection: &mut MySqlConnection, found: Vec<Dead>, now: Timestamp) -> Result<Vec<Dead>, Error> {
+    if !found.is_empty() {
+        let ids: Vec<_> = found.iter().map(|dead| dead.id).collect();
+        let sql = format!(
+            "UPDATE {ASKED} STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(asked.sid) \
+             SET s.destroyed_at = ?, s.data = '', s.claims = NULL"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(&ids)?).bind(now.as_micros());
+        query.execute(connection).await.map_err(database)?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,147 @@
+//! What PostgreSQL and MySQL have in common as servers: connections, their owner, and the store made of them. No SQL.
+
+mod owner;
+mod store;
+mod writer;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use signoff::store::Seat;
+use signoff::{Error, ErrorKind};
+use sqlx::pool::PoolOptions;
+use sqlx::{Connection, Database, Pool};
+
+use crate::durability::Durability;
+use crate::error::database;
+use crate::options::ServerOptions;
+use owner::Owner;
+use writer::Writer;
+
+pub(crate) use store::{server_store, twice};
+pub(crate) use writer::Writing;
+
+/// What a kind of server does in its own words.
+pub(crate) trait Dialect: Database {
+    /// How URLs begin.
+    const SCHEMES: &'static [&'static str];
+
+    /// Prepares a connection that has left the pool for transactions of ours.
+    fn prepare(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Takes the lock of this database's owner for as long as the connection lives; `false` if somebody else has it.
+    fn own(connection: &mut Self::Connection) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Gives it back.
+    fn disown(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Says for each setting that loses confirmed commits what is wrong.
+    fn weaknesses(connection: &mut Self::Connection) -> impl Future<Output = Result<Vec<&'static str>, Error>> + Send;
+
+    /// Brings the tables up to date, one node at a time.
+    fn migrate(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// The connections of a store.
+pub(crate) struct Server<D: Dialect> {
+    pub(crate) seat: Seat,
+    pool: Pool<D>,
+    writer: Writer<D>,
+    owner: Option<Owner>,
+    durability: Durability,
+}
+
+/// A pool that was idle for longer asks a connection whether it still lives before it is used.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// How long to wait for a connection. The library's own limits are of this order.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl<D: Dialect> Server<D> {
+    /// Opens a pool of the store's own.
+    pub(crate) async fn open(url: &str, options: &ServerOptions) -> Result<Self, Error> {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        if !scheme.is_some_and(|scheme| D::SCHEMES.contains(&scheme)) {
+            return Err(Error::new(ErrorKind::Misuse, "this is not a URL of such a database"));
+        }
+        let url = url.parse::<<D::Connection as Connection>::Options>().map_err(database)?;
+        let pool = PoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(PATIENCE)
+            // A question to the server before each use would double the time of a read.
+            .test_before_acquire(false)
+            .before_acquire(|connection: &mut D::Connection, used| {
+                Box::pin(async move { Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+            })
+            .connect_lazy_with(url);
+        Self::with_pool(pool, options).await
+    }
+
+    pub(crate) async fn with_pool(pool: Pool<D>, options: &ServerOptions) -> Result<Self, Error> {
+        // First of all: who is not the owner changes nothing, not even the tables.
+        let owner = match options.shared {
+            true => None,
+            false => Some(Owner::take(pool.clone()).await?),
+        };
+        let writer = Writer::new(pool.clone());
+        let mut writing = writer.take().await?;
+        let durability = D::weaknesses(&mut writing).await?;
+        let durability = Durability::judge(durability, options.accept_weak_durability)?;
+        D::migrate(&mut writing).await?;
+        writing.done(Ok(()))?;
+        Ok(Self { seat: Seat::new(), pool, writer, owner, durability })
+    }
+
+    /// Connections for single statements.
+    pub(crate) fn pool(&self) -> Result<&Pool<D>, Error> {
+        self.check()?;
+        Ok(&self.pool)
+    }
+
+    /// The connection that commits what moves the head of the log. One is faster than many: the second would wait for
+    /// the lock of the head until the first one's commit is on the disk.
+    pub(crate) async fn writer(&self) -> Result<Writing<'_, D>, Error> {
+        self.check()?;
+        self.writer.take().await
+    }
+
+    pub(crate) fn durability(&self) -> &Durability {
+        &self.durability
+    }
+
+    pub(crate) async fn close(self) {
+        self.writer.close().await;
+        if let Some(owner) = self.owner {
+            owner.leave().await;
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match &self.owner {
+            Some(owner) if owner.is_lost() => {
+                let what =
+                    "the connection that held the lock of this database's owner broke, and somebody else has it now";
+                Err(Error::new(ErrorKind::Misuse, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// No address and no password: only what the store knows of itself.
+impl<D: Dialect> fmt::Debug for Server<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(D::NAME)
+            .field("connections", &self.pool.size())
+            .field("shared", &self.owner.is_none())
+            .field("durability", &self.durability)
+            .finish()
+    }
+}
+
+/// A connection for us alone, set up as the application sets up its connections.
+async fn detached<D: Dialect>(pool: &Pool<D>) -> Result<D::Connection, Error> {
+    let mut connection = pool.acquire().await.map_err(database)?.detach();
+    D::prepare(&mut connection).await?;
+    Ok(connection)
+}

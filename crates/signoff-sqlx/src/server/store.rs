@@ -1,0 +1,203 @@
+//! The store made of a server's connections and a dialect's statements, which are the functions of its modules
+//! `sessions`, `exchange`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
+
+/// Once more where the database has certainly rolled back: it chose this transaction to end a deadlock, or found that it
+/// came too late. A second refusal is the caller's to repeat.
+macro_rules! twice {
+    ($attempt:expr) => {
+        match $attempt {
+            Err(error) if crate::error::is_rolled_back(&error) => $attempt,
+            result => result,
+        }
+    };
+}
+
+/// A public store over a [`Server`](super::Server) of this dialect.
+macro_rules! server_store {
+    ($(#[$docs:meta])* $store:ident, $dialect:ident, $pool:ident) => {
+        $(#[$docs])*
+        #[derive(Debug)]
+        pub struct $store(crate::server::Server<$dialect>);
+
+        impl $store {
+            /// Opens the database at `url` with connections of its own, and sets up or migrates the tables.
+            ///
+            /// # Errors
+            ///
+            /// * [`ErrorKind::Misuse`](signoff::ErrorKind::Misuse): the URL is of another kind, the user or the password
+            ///   is refused, there is no such database, somebody else has it open, or its settings lose commits.
+            /// * [`ErrorKind::Data`](signoff::ErrorKind::Data): the tables are not as signoff made them, or were made by a
+            ///   newer version.
+            /// * [`ErrorKind::Unavailable`](signoff::ErrorKind::Unavailable): the server does not answer.
+            pub async fn open(url: &str) -> Result<Self, signoff::Error> {
+                Self::open_with(url, &crate::ServerOptions::new()).await
+            }
+
+            /// As [`open`](Self::open), with options.
+            ///
+            /// # Errors
+            ///
+            /// As [`open`](Self::open).
+            pub async fn open_with(url: &str, options: &crate::ServerOptions) -> Result<Self, signoff::Error> {
+                crate::server::Server::open(url, options).await.map(Self)
+            }
+
+            /// Uses a pool that the application has. The two connections that the store keeps for itself are made by
+            /// the pool, as the application told it to, but are no longer counted by it.
+            ///
+            /// # Errors
+            ///
+            /// As [`open`](Self::open).
+            pub async fn with_pool(pool: $pool, options: &crate::ServerOptions) -> Result<Self, signoff::Error> {
+                crate::server::Server::with_pool(pool, options).await.map(Self)
+            }
+
+            /// What a confirmed commit survives, as the settings were when the store was opened.
+            pub fn durability(&self) -> crate::Durability {
+                self.0.durability().clone()
+            }
+
+            /// Waits until the store's own connections are closed and the database is free for another owner. Dropping
+            /// the store does the same without waiting. The pool stays open.
+            pub async fn close(self) {
+                self.0.close().await;
+            }
+        }
+
+        #[async_trait::async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl signoff::Store for $store {
+            fn seat(&self) -> &signoff::store::Seat {
+                &self.0.seat
+            }
+
+            async fn agree(&self, terms: signoff::store::Terms) -> Result<signoff::store::Terms, signoff::Error> {
+                twice!(log::agree(self.0.pool()?, terms).await)
+            }
+
+            async fn create_session(
+                &self,
+                session: &signoff::Session,
+                token: Option<&signoff::TokenHash>,
+                refresh: Option<&signoff::store::NewFamily>,
+                event: &signoff::audit::AuditEvent,
+                now: signoff::time::Timestamp,
+            ) -> Result<signoff::store::LogPage, signoff::Error> {
+                let mut writer = self.0.writer().await?;
+                let created = twice!(sessions::create(&mut writer, session, token, refresh, event, now).await);
+                let positions = writer.done(created)?;
+                Ok(signoff::store::LogPage { after: positions.after, entries: Vec::new(), through: positions.last })
+            }
+
+            async fn load_session(
+                &self,
+                key: signoff::store::SessionKey<'_>,
+                now: signoff::time::Timestamp,
+            ) -> Result<Option<signoff::Session>, signoff::Error> {
+                sessions::load(self.0.pool()?, key, now).await
+            }
+
+            async fn find_by_token(
+                &self,
+                token: &signoff::TokenHash,
+            ) -> Result<Option<signoff::Session>, signoff::Error> {
+                sessions::find_by_token(self.0.pool()?, token).await
+            }
+
+            async fn find_by_family(
+                &self,
+                family: &signoff::TokenHash,
+            ) -> Result<Option<signoff::Session>, signoff::Error> {
+                exchange::find(self.0.pool()?, family).await
+            }
+
+            async fn list_sessions(
+                &self,
+                subject: &signoff::Subject,
+                after: Option<&signoff::SessionId>,
+                limit: u32,
+                now: signoff::time::Timestamp,
+            ) -> Result<Vec<signoff::Session>, signoff::Error> {
+                sessions::list(self.0.pool()?, subject, after, limit, now).await
+            }
+
+            async fn update_session(
+                &self,
+                id: &signoff::SessionId,
+                version: u64,
+                data: &[u8],
+                now: signoff::time::Timestamp,
+            ) -> Result<signoff::Update, signoff::Error> {
+                twice!(sessions::update(self.0.pool()?, id, version, data, now).await)
+            }
+
+            async fn touch_session(
+                &self,
+                id: &signoff::SessionId,
+                idle_expires_at: signoff::time::Timestamp,
+                now: signoff::time::Timestamp,
+            ) -> Result<Option<signoff::Session>, signoff::Error> {
+                twice!(sessions::touch(self.0.pool()?, id, idle_expires_at, now).await)
+            }
+
+            async fn sign_off(
+                &self,
+                batch: &[signoff::store::SignOff],
+                now: signoff::time::Timestamp,
+            ) -> Result<signoff::store::SignedOff, signoff::Error> {
+                let mut writer = self.0.writer().await?;
+                let signed_off = twice!(sign_off::run(&mut writer, batch, now).await);
+                writer.done(signed_off)
+            }
+
+            async fn exchange(
+                &self,
+                batch: &[signoff::store::Exchange],
+                now: signoff::time::Timestamp,
+            ) -> Result<signoff::store::Exchanged, signoff::Error> {
+                let mut writer = self.0.writer().await?;
+                let exchanged = twice!(exchange::run(&mut writer, batch, now).await);
+                writer.done(exchanged)
+            }
+
+            async fn log_after(
+                &self,
+                after: signoff::Position,
+                limit: u32,
+            ) -> Result<signoff::store::LogRead, signoff::Error> {
+                log::read(self.0.pool()?, after, limit).await
+            }
+
+            async fn record(&self, event: &signoff::audit::AuditEvent) -> Result<(), signoff::Error> {
+                let mut connection = self.0.pool()?.acquire().await.map_err(crate::error::database)?;
+                twice!(audit::insert(&mut connection, std::slice::from_ref(event)).await)
+            }
+
+            async fn audit_trail(
+                &self,
+                subject: &signoff::Subject,
+                limit: u32,
+            ) -> Result<Vec<signoff::audit::AuditEvent>, signoff::Error> {
+                audit::trail(self.0.pool()?, subject, limit).await
+            }
+
+            async fn purge(
+                &self,
+                horizon: signoff::time::Timestamp,
+                limit: u32,
+            ) -> Result<signoff::store::Purged, signoff::Error> {
+                twice!(purge::run(self.0.pool()?, horizon, limit).await)
+            }
+
+            async fn load_key_ring(&self) -> Result<Option<signoff::store::StoredKeyRing>, signoff::Error> {
+                key_ring::load(self.0.pool()?).await
+            }
+
+            async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, signoff::Error> {
+                twice!(key_ring::save(self.0.pool()?, expected, document).await)
+            }
+        }
+    };
+}
+
+pub(crate) use {server_store, twice};

@@ -1,0 +1,80 @@
+//! The one connection that commits what moves the head of the log.
+
+use std::ops::{Deref, DerefMut};
+
+use signoff::Error;
+use sqlx::{Connection, Database, Pool};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::{Dialect, TRUSTED, detached};
+use crate::error::is_answer;
+
+/// Held, not borrowed from the pool each time: a pool asks the server whether a connection lives when it comes back.
+pub(super) struct Writer<D: Database> {
+    pool: Pool<D>,
+    held: Mutex<Option<Held<D>>>,
+}
+
+struct Held<D: Database> {
+    connection: D::Connection,
+    used: Instant,
+}
+
+impl<D: Dialect> Writer<D> {
+    pub(super) fn new(pool: Pool<D>) -> Self {
+        Self { pool, held: Mutex::new(None) }
+    }
+
+    /// Waits for its turn, and makes a new connection if there is none that works.
+    pub(super) async fn take(&self) -> Result<Writing<'_, D>, Error> {
+        let mut place = self.held.lock().await;
+        let connection = match place.take() {
+            Some(held) if held.used.elapsed() < TRUSTED => held.connection,
+            Some(mut held) => match held.connection.ping().await {
+                Ok(()) => held.connection,
+                Err(_) => detached(&self.pool).await?,
+            },
+            None => detached(&self.pool).await?,
+        };
+        Ok(Writing { place, connection })
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(held) = self.held.lock().await.take() {
+            // A server that is gone already has closed it.
+            let _ = held.connection.close().await;
+        }
+    }
+}
+
+/// The connection while somebody commits with it. Dropped, as a caller that gives up does, it is closed, and the server
+/// rolls back what was not committed.
+pub(crate) struct Writing<'a, D: Database> {
+    place: MutexGuard<'a, Option<Held<D>>>,
+    connection: D::Connection,
+}
+
+impl<D: Database> Writing<'_, D> {
+    /// Keeps the connection for the next one, unless it may be broken.
+    pub(crate) fn done<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.as_ref().map_or_else(is_answer, |_| true) {
+            *self.place = Some(Held { connection: self.connection, used: Instant::now() });
+        }
+        result
+    }
+}
+
+impl<D: Database> Deref for Writing<'_, D> {
+    type Target = D::Connection;
+
+    fn deref(&self) -> &D::Connection {
+        &self.connection
+    }
+}
+
+impl<D: Database> DerefMut for Writing<'_, D> {
+    fn deref_mut(&mut self) -> &mut D::Connection {
+        &mut self.connection
+    }
+}

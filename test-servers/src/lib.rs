@@ -1,0 +1,20 @@
+//! Private PostgreSQL, MariaDB and Redis servers for tests and benches, from the binaries of the machine.
+//!
+//! Each server has a temporary folder and a socket of its own and ends with the process that started it, however that
+//! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
+//! logs so that starting is quick. Whatever goes wrong is an error with a sentence: nothing is skipped.
+
+#![cfg(unix)]
+
+mod guard;
+mod mariadb;
+mod postgres;
+mod programs;
+mod redis;
+mod template;
+
+// The public interface is:
+pub use guard::Failure;
+pub use mariadb::MariaDb;
+pub use postgres::Postgres;
+pub use redis::Redis;

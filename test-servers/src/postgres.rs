@@ -1,0 +1,108 @@
+//! PostgreSQL on a Unix socket.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::guard::{Failure, Server, run};
+use crate::{programs, template};
+
+/// A private server. Everybody is trusted, but for the user `locked`, who needs the password `secret`.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Server,
+    psql: PathBuf,
+    databases: AtomicU32,
+}
+
+/// PostgreSQL does not run as root.
+const USER: &str = "postgres";
+const PACKAGE: &str = "postgresql";
+
+impl Postgres {
+    /// The one that the tests of this process share, with durable settings.
+    ///
+    /// # Errors
+    ///
+    /// It is not installed, or does not start.
+    pub fn shared() -> Result<&'static Self, Failure> {
+        static SHARED: OnceLock<Result<Postgres, String>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| Self::start(&[]).map_err(|error| error.to_string()));
+        shared.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// A server of one's own, with these settings.
+    ///
+    /// # Errors
+    ///
+    /// It is not installed, or does not start.
+    pub fn start(settings: &[(&str, &str)]) -> Result<Self, Failure> {
+        let postgres = programs::find("postgres", PACKAGE)?;
+        let psql = programs::find("psql", PACKAGE)?;
+        let version = run(Command::new(&postgres).arg("--version"))?;
+        let version = version.split_whitespace().nth(2).unwrap_or("unknown");
+        let folder = template::copy(&format!("postgres-{version}"), Some(USER), make)?;
+        let mut command = programs::as_user(USER, &postgres);
+        let data = folder.join("data");
+        command.extend([OsString::from("-D"), data.into(), "-k".into(), folder.clone().into()]);
+        let usual = [("listen_addresses", ""), ("shared_buffers", "32MB"), ("min_wal_size", "32MB")];
+        for (name, value) in usual.iter().chain(settings) {
+            command.extend(["-c".into(), OsString::from(format!("{name}={value}"))]);
+        }
+        let answers = || query(&psql, &folder, "SELECT").is_ok();
+        let server = Server::start(folder.clone(), command, answers)?;
+        Ok(Self { server, psql, databases: AtomicU32::new(0) })
+    }
+
+    /// The URL of a new, empty database.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer.
+    pub fn database(&self) -> Result<String, Failure> {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        query(&self.psql, self.server.folder(), &format!("CREATE DATABASE {name} TEMPLATE template0"))?;
+        Ok(self.url(USER, &name))
+    }
+
+    /// The URL of a database for a user, without a password.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        let host = self.server.folder().to_string_lossy().replace('/', "%2F");
+        format!("postgres://{user}@{host}/{database}")
+    }
+
+    /// Ends the server at once, with all its connections.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be reached.
+    pub fn crash(&self) -> Result<(), Failure> {
+        self.server.crash()
+    }
+
+    /// Starts the server again on the same data and socket.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn start_again(&self) -> Result<(), Failure> {
+        self.server.start_again(|| query(&self.psql, self.server.folder(), "SELECT").is_ok())
+    }
+}
+
+fn query(psql: &Path, host: &Path, sql: &str) -> Result<String, Failure> {
+    run(Command::new(psql).args(["-X", "-q", "-U", USER, "-d", "postgres", "-c", sql, "-h"]).arg(host))
+}
+
+fn make(data: &Path) -> Result<(), Failure> {
+    let initdb = programs::find("initdb", PACKAGE)?;
+    let mut command = programs::command(&programs::as_user(USER, &initdb));
+    run(command
+        .args(["-U", USER, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=4", "-D"])
+        .arg(data)
+        .current_dir("/"))?;
+    std::fs::write(data.join("pg_hba.conf"), "local all locked scram-sha-256\nlocal all all trust\n")?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Redis on a free port of the loopback interface, in memory only.
+
+use std::net::{TcpListener, TcpStream};
+
+use crate::guard::{Failure, Server};
+use crate::{programs, template};
+
+/// A private server.
+#[derive(Debug)]
+pub struct Redis {
+    server: Server,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// It is not installed, or does not start.
+    pub fn start() -> Result<Self, Failure> {
+        let program = programs::find("redis-server", "redis-server")?;
+        let folder = template::folder(None)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = vec![program.into(), "--port".into(), port.to_string().into(), "--dir".into()];
+        command.push(folder.clone().into());
+        command.extend(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"].map(Into::into));
+        let server = Server::start(folder, command, || answers(port))?;
+        Ok(Self { server, port })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server at once; it forgets everything.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be reached.
+    pub fn crash(&self) -> Result<(), Failure> {
+        self.server.crash()
+    }
+
+    /// Starts the server again on the same port.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn start_again(&self) -> Result<(), Failure> {
+        self.server.start_again(|| answers(self.port))
+    }
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
