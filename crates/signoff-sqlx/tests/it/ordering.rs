@@ -54,7 +54,7 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         detail: None,
         context: Context::new(),
     };
-    store.create_session(&session, None, &event, at(0)).await.unwrap();
+    store.create_session(&session, None, None, &event, at(0)).await.unwrap();
     session.id
 }
 

@@ -30,8 +30,13 @@ const STEPS: [&str; 10] = [
     "refresh: decided",
 ];
 const FIRST_DURABLE: usize = 6;
-const WITHIN_A_THEFT: [&str; 5] =
-    ["sign-off: begun", "sign-off: destroyed", "sign-off: head moved", "sign-off: logged", "sign-off: recorded"];
+const WITHIN_A_THEFT: [&str; 5] = [
+    "sign-off: destroyed",
+    "sign-off: head moved",
+    "sign-off: logged",
+    "sign-off: recorded",
+    "sign-off: before the commit",
+];
 
 /// Opens the file with a grace that is either longer than any test or zero.
 async fn open(path: &Path, grace: Duration) -> Signoff {
