@@ -26,10 +26,11 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
+    ("end session", include_str!("../../migrations/mysql/0004_end_session.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
