@@ -2,11 +2,11 @@
 //!
 //! It claims nothing: each structure is gone before the next is built, so no two are measured within moments.
 
-use signoff_test_servers::Failure;
 use std::fs;
 
 use signoff_benches::loops::{BATCH, in_a_row, isolated};
 use signoff_benches::{Length, median, remark, save_path};
+use signoff_test_servers::Failure;
 
 use crate::keys::sessions;
 use crate::lookups::{ids, nothing, ours, random_line};
