@@ -3,13 +3,12 @@
 //! Claims: isolated checks over a line, a read-only map, moka and Redis; the p99 of an isolated check, and checks in a
 //! row, over the same map. The set only stands still here; `threads` moves it.
 
-use std::error::Error;
 use std::mem;
 
 use signoff_benches::loops::{BATCH, in_a_row, isolated, one_by_one};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, median, quantile, remark};
 use signoff_revocation::RevocationSet;
-use signoff_test_servers::Redis;
+use signoff_test_servers::{Failure, Redis};
 
 use crate::LARGE;
 use crate::keys::sessions;
@@ -22,7 +21,7 @@ const MAP: &str = "hashbrown + foldhash behind arc-swap";
 const LINE: &str = "random line read";
 
 /// The sizes for which a set is built here.
-pub(crate) fn small(length: Length) -> Result<(), Box<dyn Error>> {
+pub(crate) fn small(length: Length) -> Result<(), Failure> {
     const HUNDRED_THOUSAND: u64 = 100_000;
     const MILLION: u64 = 1_000_000;
 
@@ -135,7 +134,7 @@ fn beside_moka(length: Length, set: &RevocationSet, live: u64, cache: impl FnMut
     claim(id, &check.net_of(&empty), &get.net_of(&empty));
 }
 
-fn beside_redis(length: Length, set: &RevocationSet, live: u64) -> Result<(), Box<dyn Error>> {
+fn beside_redis(length: Length, set: &RevocationSet, live: u64) -> Result<(), Failure> {
     let server = Redis::start()?;
     let mut connection = connect(&server)?;
     fill(&mut connection, live)?;

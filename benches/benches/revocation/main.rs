@@ -3,9 +3,8 @@
 //! The claims are in `checks`, `rates`, `threads` and `verdict`, and `peers` prints a table of everybody. With `--save`
 //! and a path, the table becomes a file that the example `plot` draws.
 
-use std::error::Error;
-
 use signoff_benches::{Length, remark};
+use signoff_test_servers::Failure;
 
 mod checks;
 mod keys;
@@ -20,7 +19,7 @@ mod verdict;
 /// The size of the set that most claims are about.
 const LARGE: u64 = 10_000_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let length = Length::from_args();
     remark(format_args!(
         "Lookups of random 16-byte ids, 99 % misses, ours through a Reader. The id of an isolated check needs \

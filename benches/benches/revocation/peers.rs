@@ -2,18 +2,18 @@
 //!
 //! It claims nothing: each structure is gone before the next is built, so no two are measured within moments.
 
-use std::error::Error;
 use std::fs;
 
 use signoff_benches::loops::{BATCH, in_a_row, isolated};
 use signoff_benches::{Length, median, remark, save_path};
+use signoff_test_servers::Failure;
 
 use crate::keys::sessions;
 use crate::lookups::{ids, nothing, ours, random_line};
 use crate::structures::{Visit, sizes, visit_all};
 
 /// Measures; the table becomes a file when `--save` says where.
-pub(crate) fn run(length: Length) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(length: Length) -> Result<(), Failure> {
     remark(format_args!(
         "\nall structures, with foldhash, except evmap (SipHash) and ours\n  {:<36} {:>10} {:>14} {:>15}",
         "structure", "entries", "isolated (ns)", "in a row (M/s)"

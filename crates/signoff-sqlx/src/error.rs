@@ -1,7 +1,5 @@
 //! What a database error means for the caller.
 
-use std::error::Error as _;
-
 use signoff::{Error, ErrorKind};
 use sqlx::error::DatabaseError;
 
@@ -74,7 +72,7 @@ pub(crate) fn is_answer(error: &Error) -> bool {
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 fn answer(error: &Error) -> Option<&dyn DatabaseError> {
-    error.source()?.downcast_ref::<sqlx::Error>()?.as_database_error()
+    std::error::Error::source(error)?.downcast_ref::<sqlx::Error>()?.as_database_error()
 }
 
 /// What a database's answer comes to.

@@ -27,26 +27,35 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod durability;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod error;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod exchange;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod options;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod pack;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod rows;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sign_off;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod steps;
 
 // The public interface is:
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use durability::Durability;
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;

@@ -31,16 +31,10 @@ BEGIN
     FOR UPDATE;
 
     IF total > 0 THEN
-        -- An UPDATE of several tables keeps its new values in a file, so a lone logout does without.
-        IF JSON_LENGTH(asked) = 1 THEN
-            UPDATE signoff_session SET destroyed_at = now_micros, data = '', claims = NULL
-            WHERE sid = UNHEX(JSON_UNQUOTE(JSON_EXTRACT(asked, '$[0][1]'))) AND destroyed_at IS NULL;
-        ELSE
-            UPDATE JSON_TABLE(asked, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS a
-            STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(a.sid)
-            SET s.destroyed_at = now_micros, s.data = '', s.claims = NULL
-            WHERE s.destroyed_at IS NULL;
-        END IF;
+        UPDATE JSON_TABLE(asked, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS a
+        STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(a.sid)
+        SET s.destroyed_at = now_micros, s.data = '', s.claims = NULL
+        WHERE s.destroyed_at IS NULL;
 
         -- The lock of this row puts commits in order: whoever comes second waits here until this transaction has ended.
         UPDATE signoff_meta SET previous = head, head = GREATEST(head, now_micros - 1) + total WHERE id = 1;

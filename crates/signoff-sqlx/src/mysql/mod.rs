@@ -27,11 +27,12 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
-    ("refresh", include_str!("../../migrations/mysql/0004_refresh.sql")),
+    ("end session", include_str!("../../migrations/mysql/0004_end_session.sql")),
+    ("refresh", include_str!("../../migrations/mysql/0005_refresh.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";

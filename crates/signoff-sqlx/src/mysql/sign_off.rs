@@ -6,7 +6,7 @@ use signoff::audit::AuditEvent;
 use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::{audit, log};
@@ -50,34 +50,11 @@ async fn end_sessions(
     asked: &[(&SignOff, &SessionTarget)],
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
-    let latest = Timestamp::MAX.as_micros();
-    let mut rows: Vec<_> = asked
-        .iter()
-        .enumerate()
-        .map(|(n, (request, target))| {
-            let event = request.audit(None, Some(&target.id), 1, now);
-            let (_, kind, _, actor, reason, session, logout, detail, address, user_agent) =
-                audit::packed(&Record::from(&event))?;
-            let margin = micros(request.margin).min(latest);
-            let until = target.revoke_unknown_until.map(Timestamp::as_micros);
-            let sid = hex(target.id.as_bytes());
-            Ok((
-                sid.clone(),
-                (n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent),
-            ))
-        })
-        .collect::<Result<_, Error>>()?;
-    // In the order of ids, so that two batches that meet take their locks alike.
-    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     steps::reached("sign-off: begun");
-    let rows = sqlx::query("CALL signoff_end_sessions(?, ?, ?)")
-        .bind(json(&rows)?)
-        .bind(now.as_micros())
-        .bind(latest)
-        .fetch_all(connection)
-        .await
-        .map_err(database)?;
+    let rows = match asked {
+        [(request, target)] => call_for_one(connection, request, target, now).await?,
+        _ => call_for_many(connection, asked, now).await?,
+    };
     steps::reached("sign-off: committed");
     let first = rows.first().ok_or_else(|| damaged("the database forgot the sessions that were asked for"))?;
     let after = position(first.integer("head_before")?)?;
@@ -90,6 +67,57 @@ async fn end_sessions(
         })
         .collect();
     sign_off::assemble(batch, found?, after, base.and_then(Position::following))
+}
+
+/// No session's end can be later.
+const LATEST: i64 = Timestamp::MAX.as_micros();
+
+async fn call_for_one(
+    connection: &mut MySqlConnection,
+    request: &SignOff,
+    target: &SessionTarget,
+    now: Timestamp,
+) -> Result<Vec<MySqlRow>, Error> {
+    let event = request.audit(None, Some(&target.id), 1, now);
+    let record = Record::from(&event);
+    sqlx::query("CALL signoff_end_session(?, ?, ?, ?, ?, ?, ?, UNHEX(?), ?, ?, ?, ?, ?)")
+        .bind(target.id.as_bytes().as_slice())
+        .bind(micros(request.margin).min(LATEST))
+        .bind(target.revoke_unknown_until.map(Timestamp::as_micros))
+        .bind(record.1)
+        .bind(record.3)
+        .bind(record.4)
+        .bind(record.5)
+        .bind(record.6)
+        .bind(record.7)
+        .bind(record.8)
+        .bind(record.9)
+        .bind(now.as_micros())
+        .bind(LATEST)
+        .fetch_all(connection)
+        .await
+        .map_err(database)
+}
+
+async fn call_for_many(
+    connection: &mut MySqlConnection,
+    asked: &[(&SignOff, &SessionTarget)],
+    now: Timestamp,
+) -> Result<Vec<MySqlRow>, Error> {
+    let mut rows = Vec::with_capacity(asked.len());
+    for (n, (request, target)) in asked.iter().enumerate() {
+        let event = request.audit(None, Some(&target.id), 1, now);
+        let (_, kind, _, actor, reason, session, logout, detail, address, user_agent) =
+            audit::packed(&Record::from(&event))?;
+        let until = target.revoke_unknown_until.map(Timestamp::as_micros);
+        let margin = micros(request.margin).min(LATEST);
+        let sid = hex(target.id.as_bytes());
+        rows.push((n, sid, margin, until, kind, actor, reason, session, logout, detail, address, user_agent));
+    }
+    // In the order of ids, so that two batches that meet take their locks alike.
+    rows.sort_unstable_by(|(_, a, ..), (_, b, ..)| a.cmp(b));
+    let query = sqlx::query("CALL signoff_end_sessions(?, ?, ?)").bind(json(&rows)?).bind(now.as_micros()).bind(LATEST);
+    query.fetch_all(connection).await.map_err(database)
 }
 
 impl Ledger for MySqlConnection {

@@ -25,6 +25,21 @@ pub(crate) fn end(ids: &[SessionId]) -> SignOff {
     sign_off(Target::Sessions(ids.iter().map(|id| SessionTarget { id: *id, revoke_unknown_until: None }).collect()))
 }
 
+/// The record of a login.
+pub(crate) fn login(owner: &str) -> AuditEvent {
+    AuditEvent {
+        at: at(0),
+        kind: AuditKind::LoggedIn,
+        subject: Some(Subject::new(owner).unwrap()),
+        actor: Actor::Subject,
+        reason: None,
+        session: None,
+        logout: None,
+        detail: None,
+        context: Context::new(),
+    }
+}
+
 /// A new session that ends at second `expires`.
 pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> SessionId {
     let session = Session {
@@ -43,17 +58,7 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         device: None,
         context: Context::new(),
     };
-    let event = AuditEvent {
-        at: at(0),
-        kind: AuditKind::LoggedIn,
-        subject: Some(session.subject.clone()),
-        actor: Actor::Subject,
-        reason: None,
-        session: Some(session.id.fingerprint()),
-        logout: None,
-        detail: None,
-        context: Context::new(),
-    };
+    let event = login(owner);
     store.create_session(&session, None, None, &event, at(0)).await.unwrap();
     session.id
 }

@@ -2,10 +2,12 @@
 
 use std::error::Error as _;
 
-use signoff::{Cause, Error, ErrorKind, Login, Scope, Subject};
+use signoff::store::{Scope, Target};
+use signoff::{Cause, Error, ErrorKind, Login, Position, Subject};
 use signoff_sqlx::{MySqlStore, PostgresStore, ServerOptions};
 use signoff_test_servers::{MariaDb, Postgres};
 
+use crate::ordering::{at, login, sign_off};
 use crate::service::{BOTH, Database, accepts, alice, log_in, serve};
 
 /// Everything that an error and its sources say.
@@ -269,4 +271,35 @@ async fn subjects_of_all_unicode_are_distinct() {
         assert!(signoff.sessions(&alice(), None).await.unwrap().is_empty());
         signoff.close().await;
     }
+}
+
+/// What a database cannot hold is refused, and nothing is left of it; nothing is cut.
+#[tokio::test]
+async fn what_cannot_be_held_is_refused_whole() {
+    let [mariadb, postgres] = Database::each();
+    let store = postgres.open().await.unwrap();
+    let mut event = login("alice");
+    event.detail = Some("a\0b".to_owned());
+    assert_eq!(store.record(&event).await.unwrap_err().kind(), ErrorKind::Misuse);
+    assert!(store.audit_trail(&alice(), 10).await.unwrap().is_empty());
+
+    let store = mariadb.open().await.unwrap();
+    store.record(&event).await.unwrap();
+    assert_eq!(store.audit_trail(&alice(), 10).await.unwrap(), [event.clone()]);
+    event.detail = Some("ä".repeat(512));
+    store.record(&event).await.unwrap();
+    assert_eq!(store.audit_trail(&alice(), 1).await.unwrap(), [event.clone()]);
+    event.detail = Some("x".repeat(1_025));
+    assert_eq!(store.record(&event).await.unwrap_err().kind(), ErrorKind::Misuse);
+    assert_eq!(store.audit_trail(&alice(), 10).await.unwrap().len(), 2);
+
+    for (length, fits) in [(512, true), (513, false)] {
+        let name = "k".repeat(length);
+        let target = Target::Scope { revocation: Scope::Key(&name).into(), revoke_until: at(5_000) };
+        let signed_off = store.sign_off(&[sign_off(target)], at(1)).await;
+        assert_eq!(signed_off.map_err(|error| error.kind()).is_ok(), fits);
+    }
+    let log = store.log_after(Position::ZERO, 10).await.unwrap().page.entries;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].scope(), Scope::Key(&"k".repeat(512)));
 }
