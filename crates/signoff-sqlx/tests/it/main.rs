@@ -4,6 +4,7 @@
 
 mod conformance;
 mod crash;
+mod exchanges;
 mod files;
 mod key_ring;
 mod ordering;

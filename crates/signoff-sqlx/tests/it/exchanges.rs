@@ -1,0 +1,109 @@
+//! Refresh tokens on several nodes at once: once a logout has returned, no exchange of any node finds its session live.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signoff::audit::Context;
+use signoff::store::{Exchange, ExchangeOutcome, NewFamily, Scope, SealedSuccessor, Target};
+use signoff::{ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
+
+use crate::ordering::{at, end, login, sign_off};
+use crate::service::Database;
+
+/// The hash of a token of the family `family`, or of the family itself.
+fn hash(family: u8, generation: u8) -> TokenHash {
+    let mut bytes = [generation; 32];
+    bytes[0] = family;
+    TokenHash::from_bytes(bytes)
+}
+
+fn exchange(family: u8, presented: u8, successor: u8) -> Exchange {
+    Exchange {
+        id: LogoutId::generate().unwrap(),
+        family: hash(family, 255),
+        presented: hash(family, presented),
+        successor: hash(family, successor),
+        sealed: SealedSuccessor::new(vec![successor; 64]),
+        grace: Duration::from_secs(10),
+        idle_expires_at: at(9_000),
+        margin: Duration::from_secs(60),
+        context: Context::new(),
+    }
+}
+
+async fn log_in(store: &dyn Store, family: u8) -> SessionId {
+    let session = Session {
+        id: SessionId::generate().unwrap(),
+        subject: Subject::new("alice").unwrap(),
+        client_id: ClientId::new("app").unwrap(),
+        born: Position::ZERO,
+        created_at: at(0),
+        last_seen_at: at(0),
+        idle_expires_at: at(9_000),
+        expires_at: at(9_000),
+        scope: None,
+        claims: None,
+        data: Vec::new(),
+        version: 1,
+        device: None,
+        context: Context::new(),
+    };
+    let first = NewFamily { family: hash(family, 255), token: hash(family, 0) };
+    store.create_session(&session, None, Some(&first), &login("alice"), at(0)).await.unwrap();
+    session.id
+}
+
+/// Exchanges until the session is gone, and says what head each exchange that found it live has seen.
+async fn exchange_until_gone(store: Arc<dyn Store>, family: u8) -> Vec<Position> {
+    let mut heads = Vec::new();
+    for generation in 0..254 {
+        let request = [exchange(family, generation, generation + 1)];
+        let exchanged = loop {
+            match store.exchange(&request, at(1)).await {
+                Ok(exchanged) => break exchanged,
+                // A second deadlock in a row: nothing happened.
+                Err(error) => assert_eq!(error.kind(), signoff::ErrorKind::Unavailable),
+            }
+        };
+        match &exchanged.outcomes[0] {
+            ExchangeOutcome::Rotated(_) => heads.push(exchanged.page.through),
+            ExchangeOutcome::Gone => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    heads
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_that_finds_its_session_live_is_before_the_logout_of_another_node() {
+    for database in Database::each() {
+        let refreshing: Arc<dyn Store> = Arc::from(database.join().await.unwrap());
+        let ending: Arc<dyn Store> = Arc::from(database.join().await.unwrap());
+        let mut raced = 0;
+        for round in 0..24 {
+            let id = log_in(&*refreshing, round).await;
+            let wide = |scope: Scope<'_>| Target::Scope { revocation: scope.into(), revoke_until: at(9_000) };
+            let request = match round % 4 {
+                0 => end(&[id]),
+                1 => sign_off(Target::Subject {
+                    subject: Subject::new("alice").unwrap(),
+                    except: None,
+                    revoke_until: at(9_000),
+                }),
+                // These touch no row of the session.
+                2 => sign_off(wide(Scope::Client("app"))),
+                _ => sign_off(wide(Scope::Everything)),
+            };
+            let refreshes = tokio::spawn(exchange_until_gone(Arc::clone(&refreshing), round));
+            tokio::time::sleep(Duration::from_millis(u64::from(round) * 2)).await;
+            let signed_off = ending.sign_off(&[request], at(1)).await.unwrap();
+            let late = ending.exchange(&[exchange(round, 0, 254)], at(1)).await.unwrap();
+            assert_eq!(late.outcomes, [ExchangeOutcome::Gone], "{database:?}, round {round}");
+            let heads = refreshes.await.unwrap();
+            let last = heads.iter().max();
+            assert!(last.is_none_or(|head| *head < signed_off.page.through), "{database:?}, round {round}");
+            raced += usize::from(!heads.is_empty());
+        }
+        assert!(raced > 12, "{database:?}: {raced} rounds had an exchange before the logout");
+    }
+}
