@@ -80,6 +80,7 @@ impl Found {
         self.note(Strictness::ExpiresNow, exp == Some(NOW));
         self.number(payload, "iat", LAST_SECOND, true);
         self.number(payload, "nbf", LAST_SECOND, false);
+        self.number(payload, "auth_time", LAST_SECOND, false);
         let pos = self.number(payload, "pos", i64::MAX.unsigned_abs(), true);
         self.note(Strictness::Revoked, is_revoked(payload, pos.unwrap_or(u64::MAX)));
     }

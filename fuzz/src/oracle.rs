@@ -81,6 +81,8 @@ pub(crate) fn check_same_reading(theirs: &Decoded, live: &Live) {
     assert!(take("nbf").as_u64().is_none_or(|not_before| not_before <= NOW), "accepted before its time");
     assert_eq!(live.expires_at().as_secs(), expires_at.cast_signed());
     assert_eq!(live.issued_at().as_secs(), issued_at.cast_signed());
+    let authenticated_at = live.authenticated_at().map(|at| at.as_secs().unsigned_abs());
+    assert_eq!(authenticated_at, take("auth_time").as_u64());
     assert_eq!(live.position().get(), secs(take("pos")));
     assert_eq!(take("iss"), ISSUER);
     let aud = take("aud");

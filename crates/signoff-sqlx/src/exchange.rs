@@ -119,6 +119,6 @@ pub(crate) fn state(row: &impl Fields) -> Result<State, Error> {
     Ok(State { key, family, session, is_live, is_changed: false })
 }
 
-fn hash(bytes: Vec<u8>) -> Result<TokenHash, Error> {
+pub(crate) fn hash(bytes: Vec<u8>) -> Result<TokenHash, Error> {
     bytes.try_into().map(TokenHash::from_bytes).map_err(|_| damaged("a stored hash has no 32 bytes"))
 }

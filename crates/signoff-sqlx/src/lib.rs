@@ -28,6 +28,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod create;
 mod durability;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod error;
@@ -53,6 +54,8 @@ mod sign_off;
 mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod steps;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod touch;
 
 // The public interface is:
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]

@@ -63,6 +63,14 @@ impl Positions {
     }
 }
 
+impl Positions {
+    /// The one with this number, from 1.
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
+    pub(crate) fn nth(self, nth: usize) -> i64 {
+        integer(self.first.get()).saturating_add(integer(nth as u64 - 1))
+    }
+}
+
 /// A session that a transaction destroyed.
 #[derive(Debug)]
 pub(crate) struct Dead {
@@ -138,6 +146,7 @@ pub(crate) fn session(row: &impl Fields) -> Result<Session, Error> {
         client_id: ClientId::new(&name("client_id")?).map_err(broken)?,
         born: position(row.integer("born")?)?,
         created_at: time("created_at")?,
+        authenticated_at: time("authenticated_at")?,
         last_seen_at: time("last_seen_at")?,
         idle_expires_at: time("idle_expires_at")?,
         expires_at: time("expires_at")?,

@@ -80,7 +80,7 @@ words! {
         Policy = "policy",
         /// A refresh token was presented that had been exchanged before: somebody has a copy.
         RefreshReused = "refresh_reused",
-        /// A new login took the place of the session.
+        /// A new login took the place of the session, or the session itself did under a new id.
         Replaced = "replaced",
     }
 }
@@ -102,6 +102,8 @@ words! {
         RefreshRefused = "session_refresh_refused",
         /// Everything of a wider scope was revoked.
         Revoked = "authn_token_revoked",
+        /// A session got a new id, because the person authenticated again or has other privileges; the detail says which.
+        SteppedUp = "session_renewed",
     }
 }
 

@@ -1,5 +1,5 @@
-//! Group commit: concurrent logouts, and concurrent refreshes, share a transaction, on a task of their own that no
-//! dropped future cancels.
+//! Group commit: concurrent logouts share a transaction, and so do refreshes, logins and touches, each on a task of their
+//! own that no dropped future cancels.
 //!
 //! The same task puts what was committed into force in memory before anybody hears of it.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use signoff_revocation::{ApplyError, LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::{Outcome, Seated, SignOff, Store};
+use crate::store::{CreateOutcome, NewSession, Outcome, Seated, SignOff, Store};
 use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Position, steps};
 
@@ -27,13 +27,23 @@ pub(crate) trait Verb: Send + Sync + 'static {
     const STEPS: [&'static str; 4];
     /// A request that is repeated gets the outcome of the first time, so a lost answer is found out by repeating it.
     const REPEATABLE: bool;
+    /// Whether it may append to the log, so that a lost answer must be looked up there.
+    const LOGS: bool = true;
+    /// For how long a request that is not urgent waits for others to share its transaction.
+    const GATHERING: Duration = Duration::ZERO;
 
-    /// Asks the store, and gives one outcome per request, in order.
+    /// Whether somebody waits for the answer, so that the whole group must not wait any longer.
+    fn is_urgent(_: &Self::Request) -> bool {
+        true
+    }
+
+    /// Asks the store, and gives one outcome per request, in order, and the stretch of the log that was looked at, if any
+    /// was.
     fn run(
         store: &dyn Store,
         requests: &[Self::Request],
         now: Timestamp,
-    ) -> impl Future<Output = Result<(Vec<Self::Outcome>, LogPage), Error>> + Send;
+    ) -> impl Future<Output = Result<(Vec<Self::Outcome>, Option<LogPage>), Error>> + Send;
 
     /// What was decided is in force, and its callers are about to hear of it.
     fn decided(&self, requests: &[Self::Request], outcomes: &[Self::Outcome], now: Timestamp);
@@ -51,12 +61,40 @@ impl Verb for SignOffs {
         ["logout: queued", "logout: before the transaction", "logout: after the transaction", "logout: in force"];
     const REPEATABLE: bool = false;
 
-    async fn run(store: &dyn Store, requests: &[SignOff], now: Timestamp) -> Result<(Vec<Outcome>, LogPage), Error> {
+    async fn run(
+        store: &dyn Store,
+        requests: &[SignOff],
+        now: Timestamp,
+    ) -> Result<(Vec<Outcome>, Option<LogPage>), Error> {
         let signed_off = store.sign_off(requests, now).await?;
-        Ok((signed_off.outcomes, signed_off.page))
+        Ok((signed_off.outcomes, Some(signed_off.page)))
     }
 
     fn decided(&self, _: &[SignOff], _: &[Outcome], _: Timestamp) {}
+}
+
+/// Logins, and what else makes a session.
+pub(crate) struct Creates;
+
+impl Verb for Creates {
+    type Request = NewSession;
+    type Outcome = CreateOutcome;
+
+    const LATE: &'static str = "the store did not confirm the session in time";
+    const STEPS: [&'static str; 4] =
+        ["login: queued", "login: before the transaction", "login: after the transaction", "login: in force"];
+    const REPEATABLE: bool = false;
+
+    async fn run(
+        store: &dyn Store,
+        requests: &[NewSession],
+        now: Timestamp,
+    ) -> Result<(Vec<CreateOutcome>, Option<LogPage>), Error> {
+        let created = store.create_sessions(requests, now).await?;
+        Ok((created.outcomes, Some(created.page)))
+    }
+
+    fn decided(&self, _: &[NewSession], _: &[CreateOutcome], _: Timestamp) {}
 }
 
 /// What one request of a group came to.
@@ -180,6 +218,7 @@ impl<V: Verb> Committer<V> {
 async fn run<V: Verb>(worker: Arc<(V, Worker)>, mut jobs: mpsc::Receiver<Job<V>>) {
     let mut group = Vec::new();
     while jobs.recv_many(&mut group, worker.1.batch).await > 0 {
+        gather(&mut jobs, &mut group, worker.1.batch).await;
         let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
         let working = Arc::clone(&worker);
         // A task of its own, so that a store that panics fails this group and not all to come.
@@ -190,13 +229,27 @@ async fn run<V: Verb>(worker: Arc<(V, Worker)>, mut jobs: mpsc::Receiver<Job<V>>
             Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a commit")),
             Err(_) => {
                 work.abort();
-                worker.1.look_up_lost_answer().await;
+                worker.1.look_up_lost_answer::<V>().await;
                 refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
             }
         };
         for (reply, result) in replies.into_iter().zip(results) {
             // Nobody waits any more: it happened all the same.
             let _ = reply.send(result);
+        }
+    }
+}
+
+/// Waits a little for company, unless somebody in the group is in a hurry.
+async fn gather<V: Verb>(jobs: &mut mpsc::Receiver<Job<V>>, group: &mut Vec<Job<V>>, most: usize) {
+    let until = tokio::time::Instant::now() + V::GATHERING;
+    let mut seen = 0;
+    while group.len() < most && !group[seen..].iter().any(|job| V::is_urgent(&job.request)) {
+        seen = group.len();
+        let more = jobs.recv_many(group, most - seen);
+        // Over, or nobody is left who could come.
+        if !tokio::time::timeout_at(until, more).await.is_ok_and(|more| more > 0) {
+            return;
         }
     }
 }
@@ -240,7 +293,7 @@ impl Worker {
         let (outcomes, page) = match V::run(&*self.store, requests, now).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.look_up_lost_answer().await;
+                self.look_up_lost_answer::<V>().await;
                 return Err(error);
             }
         };
@@ -248,20 +301,24 @@ impl Worker {
         if outcomes.len() != requests.len() {
             return Err(Error::new(ErrorKind::Internal, "the store answered for another number of requests"));
         }
-        match self.replica.apply(&page) {
+        let applied = page.as_ref().map_or(Ok(Position::ZERO), |page| self.replica.apply(page));
+        match applied {
             Ok(_) => {}
             Err(ApplyError::Gap { .. }) => catch_up(&*self.store, &self.replica).await?,
             Err(error) => return Err(not_applied(error)),
         }
         steps::reached(in_force);
         verb.decided(requests, &outcomes, now);
-        let position = page.through;
+        let position = page.map_or(Position::ZERO, |page| page.through);
         Ok(outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
     }
 
     /// A transaction may have committed although its answer was lost. If so, the log tells, and the tokens die here before
     /// the caller hears of the error; if the log cannot be read either, the retry will find out.
-    async fn look_up_lost_answer(&self) {
+    async fn look_up_lost_answer<V: Verb>(&self) {
+        if !V::LOGS {
+            return;
+        }
         let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
     }
 

@@ -86,8 +86,10 @@ mod session;
 mod settings;
 mod signatures;
 mod signoff;
+mod step_up;
 mod steps;
 mod token;
+mod touch;
 mod verify;
 
 // The public interface is:
@@ -108,6 +110,7 @@ pub use session::{Session, Update};
 pub use settings::{Delivery, Leeway, Settings};
 pub use signoff::{Ended, Signoff};
 pub use signoff_revocation::{Position, Scope, ScopeKind};
+pub use step_up::StepUp;
 pub use store::{MemoryStore, Store};
 pub use timeouts::Timeouts;
 pub use token::{Authentic, Live, Unverified};

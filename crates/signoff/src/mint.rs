@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::audit::{AuditEvent, AuditKind, Context};
+use crate::audit::{AuditEvent, AuditKind, Cause, Context, Reason};
 use crate::claims::{Draft, is_own};
 use crate::opaque::Kind;
+use crate::store::{CreateOutcome, NewSession, Replace, SessionTarget, Target};
 use crate::time::Timestamp;
+use crate::touch::Haste;
 use crate::{
-    Actor, ClientId, Delivery, Denied, Error, ErrorKind, Live, Position, Rejection, Scope, Secret, Session, SessionId,
-    Signoff, Subject, TokenId, b64, jws, opaque,
+    Actor, ClientId, Delivery, Denied, Error, ErrorKind, Live, LogoutId, Position, Rejection, Scope, Secret, Session,
+    SessionId, Signoff, Subject, TokenId, b64, jws, opaque,
 };
 
 /// Somebody has proven who they are: what their session shall be like.
@@ -24,12 +26,14 @@ pub struct Login {
     data: Vec<u8>,
     device: Option<String>,
     context: Context,
+    replaces: Option<SessionId>,
 }
 
 impl Login {
     /// A login of this subject.
     pub const fn new(subject: Subject) -> Self {
         Self {
+            replaces: None,
             subject,
             client_id: None,
             scope: None,
@@ -59,20 +63,7 @@ impl Login {
     ///
     /// [`ErrorKind::Misuse`] when it is something else, is larger, or uses the name of a registered claim.
     pub fn claims(mut self, claims: &impl Serialize) -> Result<Self, Error> {
-        let misuse = |what| Error::new(ErrorKind::Misuse, what);
-        let value = serde_json::to_value(claims)
-            .map_err(|error| misuse("the application's claims are no JSON").with_source(error))?;
-        let text = value.to_string();
-        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-        if !members.is_some_and(is_own) {
-            let what =
-                "the application's claims are a JSON object, at most eight levels deep, and use no registered name";
-            return Err(misuse(what));
-        }
-        if text.len() > 2048 {
-            return Err(misuse("the application's claims have at most 2 KiB"));
-        }
-        self.claims = Some(text);
+        self.claims = Some(own_claims(claims)?);
         Ok(self)
     }
 
@@ -93,6 +84,48 @@ impl Login {
         self.context = context;
         self
     }
+
+    /// The session that the browser had before, whosever it was: it ends in the transaction that begins the new one, and
+    /// its tokens are dead when the login returns. So nobody who planted or knew the old one has a part in the new one
+    /// (session fixation, CWE-384).
+    pub fn replacing(mut self, live: &Live) -> Self {
+        self.replaces = Some(*live.session_id());
+        self
+    }
+}
+
+/// What became of a session that was to be opened.
+pub(crate) enum Opened {
+    Issued(Box<Issued>),
+    /// The session comes back, and the reason, which is not that it was created.
+    Refused(Session, CreateOutcome),
+}
+
+/// Words separated by single spaces (RFC 6749, section 3.3).
+pub(crate) fn check_scope(scope: &str) -> Result<(), Error> {
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+    if scope.len() > 1024 || !scope.split(' ').all(word) {
+        let what = "a scope is words of printable ASCII, separated by single spaces, at most 1 KiB";
+        return Err(Error::new(ErrorKind::Misuse, what));
+    }
+    Ok(())
+}
+
+/// The application's own claims as the JSON object that sessions keep.
+pub(crate) fn own_claims(claims: &impl Serialize) -> Result<String, Error> {
+    let misuse = |what| Error::new(ErrorKind::Misuse, what);
+    let value = serde_json::to_value(claims)
+        .map_err(|error| misuse("the application's claims are no JSON").with_source(error))?;
+    let text = value.to_string();
+    let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    if !members.is_some_and(is_own) {
+        let what = "the application's claims are a JSON object, at most eight levels deep, and use no registered name";
+        return Err(misuse(what));
+    }
+    if text.len() > 2048 {
+        return Err(misuse("the application's claims have at most 2 KiB"));
+    }
+    Ok(text)
 }
 
 /// A session, and the tokens that open it.
@@ -136,31 +169,55 @@ impl Minted {
 impl Signoff {
     /// Opens a session for somebody whose identity the application has verified, and mints its access token.
     ///
-    /// A session that the browser had before is not touched: log it out first, so that nobody can plant one.
+    /// A session that the browser had before is not touched, unless the login [replaces](Login::replacing) it. Say so, or log
+    /// it out first, so that nobody can plant one.
     ///
     /// # Errors
     ///
     /// * [`ErrorKind::Misuse`]: data or scope out of bounds, or the signing key is revoked.
-    /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token.
+    /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token; the one
+    ///   that it replaces may have ended.
     pub async fn log_in(&self, login: Login) -> Result<Issued, Error> {
         let now = self.now()?;
-        let misuse = |what| Err(Error::new(ErrorKind::Misuse, what));
+        let (replaced, from) = (login.replaces, login.context.clone());
+        let mut session = self.session_of(login, now)?;
+        let audit = |session: &Session| self.audit_of(AuditKind::LoggedIn, session, session.context.clone(), now);
+        let cause = Cause::new(Actor::Subject, Reason::Replaced).from(from);
+        let mut replaces = replaced.map(|id| self.replace(id, None, cause.clone())).transpose()?;
+        loop {
+            let event = audit(&session);
+            match self.open_session(session, event, replaces.take(), now).await? {
+                Opened::Issued(issued) => return Ok(*issued),
+                // It ended in the meantime: that is what was wanted. By its time, perhaps, so its tokens must be revoked
+                // still; and then it needs no replacing.
+                Opened::Refused(refused, CreateOutcome::Gone) => {
+                    let targets = replaced.iter().map(|id| SessionTarget { id: *id, revoke_unknown_until: None });
+                    let destroyed = self.commit(Target::Sessions(targets.collect()), cause.clone()).await?;
+                    let _ = self.revoke_destroyed(destroyed).await?;
+                    session = refused;
+                }
+                Opened::Refused(..) => {
+                    return Err(Error::new(ErrorKind::Conflict, "a session with this id or token exists"));
+                }
+            }
+        }
+    }
+
+    /// What a login asks for as a session, which no store has yet.
+    fn session_of(&self, login: Login, now: Timestamp) -> Result<Session, Error> {
         if login.data.len() > 64 * 1024 {
-            return misuse("session data has at most 64 KiB");
+            return Err(Error::new(ErrorKind::Misuse, "session data has at most 64 KiB"));
         }
-        let word =
-            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
-        if login.scope.as_ref().is_some_and(|scope| scope.len() > 1024 || !scope.split(' ').all(word)) {
-            return misuse("a scope is words of printable ASCII, separated by single spaces, at most 1 KiB");
-        }
+        login.scope.as_deref().map_or(Ok(()), check_scope)?;
         let settings = &self.policy().settings;
         let expires_at = now.saturating_add(settings.absolute);
-        let mut session = Session {
+        Ok(Session {
             id: SessionId::generate()?,
             subject: login.subject,
             client_id: login.client_id.unwrap_or_else(|| self.policy().client_id.clone()),
             born: Position::ZERO,
             created_at: now,
+            authenticated_at: now,
             last_seen_at: now,
             idle_expires_at: now.saturating_add(settings.idle).min(expires_at),
             expires_at,
@@ -170,29 +227,45 @@ impl Signoff {
             version: 1,
             device: login.device,
             context: login.context,
-        };
+        })
+    }
+
+    /// The end of a session where another begins.
+    pub(crate) fn replace(&self, id: SessionId, version: Option<u64>, cause: Cause) -> Result<Replace, Error> {
+        Ok(Replace { id, version, logout: LogoutId::generate()?, cause, margin: self.policy().margin() })
+    }
+
+    /// Adds a session to the store, with tokens of its own.
+    pub(crate) async fn open_session(
+        &self,
+        mut session: Session,
+        audit: AuditEvent,
+        replaces: Option<Replace>,
+        now: Timestamp,
+    ) -> Result<Opened, Error> {
+        let settings = &self.policy().settings;
         let opaque = match settings.delivery {
             Delivery::Jwt => {
+                // First, so that no session ends for one whose token cannot be minted.
                 self.mend_signing_key().await?;
                 None
             }
             Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
         };
-        let (opaque, hash) = opaque.unzip();
+        let (opaque, token) = opaque.unzip();
         let refresh = settings.refresh.as_ref().map(|_| opaque::first(&settings.peppers)).transpose()?;
-        let (refresh_token, family) = refresh.unzip();
-        let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
-        let page = self.store().create_session(&session, hash.as_ref(), family.as_ref(), &audit, now).await?;
-        session.born = page.through;
-        // Keeps the replica's position at the head, so that the next logout finds no gap to read up. If commits overtook
-        // each other there is one, and it will.
-        let _ = self.replica().apply(&page);
+        let (refresh_token, refresh) = refresh.unzip();
+        let request = NewSession { session: session.clone(), token, refresh, audit, replaces };
+        match self.creator().commit(request, settings.commit_timeout).await?.outcome {
+            CreateOutcome::Created(born) => session.born = born,
+            refused => return Ok(Opened::Refused(session, refused)),
+        }
         tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
         let minted = match opaque {
             Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
             None => self.mint_at(&session, now)?,
         };
-        Ok(minted.with_session(session, refresh_token))
+        Ok(Opened::Issued(Box::new(minted.with_session(session, refresh_token))))
     }
 
     /// Mints another JWT for the session of a live one, and notes that the session is used.
@@ -210,13 +283,8 @@ impl Signoff {
         }
         self.mend_signing_key().await?;
         let now = self.now()?;
-        let Some(session) = self.touch_store(live, now).await? else {
-            let event = AuditEvent {
-                session: Some(live.session_id().fingerprint()),
-                ..self.audit_event(AuditKind::RefreshRefused, live.to_subject(), context, now)
-            };
-            self.store().record(&event).await?;
-            return Err(Rejection::Revoked.into());
+        let Some(session) = self.note_use(live, Haste::Urgent, now).await? else {
+            return Err(self.refuse_gone(live, context, now).await);
         };
         Ok(self.mint_at(&session, now)?.with_session(session, None))
     }
@@ -236,38 +304,6 @@ impl Signoff {
         }
         self.check_signing_key()?;
         self.mint_at(session, now)
-    }
-
-    /// Notes that a session is used: moves its idle end. `false` when the store says that the session is over; only
-    /// verifying decides who gets in.
-    ///
-    /// At most one write per session and interval, a tenth of the idle time or a minute, whichever is less; so the idle
-    /// end may come that much early, never late.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Unavailable`] when the store does not answer.
-    pub async fn touch(&self, live: &Live) -> Result<bool, Error> {
-        let now = self.now()?;
-        let interval = (self.policy().settings.idle / 10).min(Duration::from_secs(60));
-        let id = live.session_id();
-        if self.touched().get(id).is_some_and(|last| now.since(last) < interval) {
-            return Ok(true);
-        }
-        // Noted first, so that of many requests at once one writes.
-        self.touched().insert(*id, now);
-        match self.touch_store(live, now).await {
-            Ok(Some(_)) => Ok(true),
-            failed => {
-                self.touched().remove(id);
-                failed.map(|_| false)
-            }
-        }
-    }
-
-    async fn touch_store(&self, live: &Live, now: Timestamp) -> Result<Option<Session>, Error> {
-        let idle_expires_at = now.saturating_add(self.policy().settings.idle);
-        self.store().touch_session(live.session_id(), idle_expires_at, now).await
     }
 
     /// Has the ring replace a signing key that was revoked, if there is a ring.
@@ -317,7 +353,19 @@ impl Signoff {
         Ok(Minted { token: Secret::new(token), expires_at, expires_in: expires_at.since(now) })
     }
 
-    fn audit_of(&self, kind: AuditKind, session: &Session, context: Context, now: Timestamp) -> AuditEvent {
+    /// Records that the session of a live token is gone, and says so.
+    pub(crate) async fn refuse_gone(&self, live: &Live, context: Context, now: Timestamp) -> Denied {
+        let event = AuditEvent {
+            session: Some(live.session_id().fingerprint()),
+            ..self.audit_event(AuditKind::RefreshRefused, live.to_subject(), context, now)
+        };
+        match self.store().record(&event).await {
+            Ok(()) => Rejection::Revoked.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    pub(crate) fn audit_of(&self, kind: AuditKind, session: &Session, context: Context, now: Timestamp) -> AuditEvent {
         AuditEvent {
             session: Some(session.id.fingerprint()),
             ..self.audit_event(kind, session.subject.clone(), context, now)

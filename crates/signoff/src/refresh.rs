@@ -46,7 +46,7 @@ use crate::commit::Verb;
 use crate::opaque::{Kind, Opaque};
 use crate::store::{Exchange, ExchangeOutcome};
 use crate::time::Timestamp;
-use crate::{Denied, Error, ErrorKind, LogoutId, Minted, Rejection, Scope, Secret, Session, Signoff, Store, steps};
+use crate::{Denied, Error, ErrorKind, LogoutId, Minted, Rejection, Secret, Session, Signoff, Store, steps};
 
 /// How refresh tokens behave.
 #[derive(Clone)]
@@ -178,16 +178,11 @@ impl Signoff {
             };
             let Minted { token, expires_at, expires_in } = self.mint_at(&session, self.now()?)?;
             // A logout may have passed since the exchange. Its tokens are dead then, so nobody is given them.
-            Rejection::from_verdict(self.replica().verdict(&scopes(&session), session.born))?;
+            self.check_living(&session)?;
             return Ok(Refreshed { token, expires_at, expires_in, refresh_token, session });
         }
         Err(Rejection::UnknownToken.into())
     }
-}
-
-fn scopes(session: &Session) -> [Scope<'_>; 4] {
-    let (subject, client_id) = (session.subject.as_str(), session.client_id.as_str());
-    [Scope::Session(session.id.as_bytes()), Scope::Subject(subject), Scope::Client(client_id), Scope::Everything]
 }
 
 /// Exchanges that share a transaction.
@@ -206,9 +201,9 @@ impl Verb for Exchanges {
         store: &dyn Store,
         requests: &[Exchange],
         now: Timestamp,
-    ) -> Result<(Vec<ExchangeOutcome>, LogPage), Error> {
+    ) -> Result<(Vec<ExchangeOutcome>, Option<LogPage>), Error> {
         let exchanged = store.exchange(requests, now).await?;
-        Ok((exchanged.outcomes, exchanged.page))
+        Ok((exchanged.outcomes, Some(exchanged.page)))
     }
 
     fn decided(&self, requests: &[Exchange], outcomes: &[ExchangeOutcome], now: Timestamp) {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::audit::Context;
 use crate::time::Timestamp;
-use crate::{ClientId, Error, ErrorKind, Live, Position, SessionId, Signoff, Subject, store};
+use crate::{ClientId, Error, ErrorKind, Live, Position, Scope, SessionId, Signoff, Subject, store};
 
 /// The server's record of a session.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +21,9 @@ pub struct Session {
     pub born: Position,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When the person last proved who they are: when the session was created, or later, by
+    /// [`Signoff::step_up`]. Its tokens carry it (`auth_time`, RFC 9068, section 2.2.1).
+    pub authenticated_at: Timestamp,
     /// When it was last used, as far as it was written down.
     pub last_seen_at: Timestamp,
     /// When it ends unless it is used.
@@ -45,6 +48,12 @@ impl Session {
     /// Whether it is past its idle or absolute end.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.idle_expires_at || now >= self.expires_at
+    }
+
+    /// Every scope whose revocation ends it.
+    pub(crate) fn scopes(&self) -> [Scope<'_>; 4] {
+        let (subject, client_id) = (self.subject.as_str(), self.client_id.as_str());
+        [Scope::Session(self.id.as_bytes()), Scope::Subject(subject), Scope::Client(client_id), Scope::Everything]
     }
 
     /// The application's data as JSON, as [`Signoff::update_session_as`] writes it; `None` while there is none.

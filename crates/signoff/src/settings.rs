@@ -93,10 +93,10 @@ pub struct Settings {
     /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
     /// dropped for another. Defaults to no limit, because refusing everybody is the worse surprise.
     pub revocation_bytes: usize,
-    /// How long a logout or a refresh waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
+    /// How long a logout, a refresh or a login waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
     /// same, and is given up after twelve times as long. Defaults to 5 seconds, because a person is waiting.
     pub commit_timeout: Duration,
-    /// How many logouts, or refreshes, share a transaction at the most. Defaults to 256; 1 gives each its own.
+    /// How many logouts, or refreshes, logins or touches, share a transaction at the most. Defaults to 256; 1 gives each its own.
     pub commit_batch: usize,
 }
 

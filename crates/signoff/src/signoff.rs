@@ -9,7 +9,7 @@ use signoff_revocation::{PurgeHorizon, Replica};
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
-use crate::commit::{Committer, HighMark, SignOffs, Worker, catch_up, unreadable_clock};
+use crate::commit::{Committer, Creates, HighMark, SignOffs, Worker, catch_up, unreadable_clock};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
 use crate::refresh::Exchanges;
@@ -18,6 +18,7 @@ use crate::settings::Policy;
 use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
+use crate::touch::Touches;
 use crate::{Cause, Error, ErrorKind, KeySet, Live, Position, Scope, SessionId, Settings, Store, Subject, TokenHash};
 
 /// Mints, verifies and logs out, on one store. Cheap to clone; all clones are the same.
@@ -35,6 +36,8 @@ struct Inner {
     committer: Committer,
     /// A queue and a task of their own: however many refreshes wait, a logout does not wait for them.
     exchanger: Committer<Exchanges>,
+    creator: Committer<Creates>,
+    toucher: Committer<Touches>,
     /// Opaque tokens that were presented lately. Not an authority: every hit is held against the replica. An entry too
     /// many is harmless, one too few costs a query.
     cache: Cache<TokenHash, Arc<Facts>>,
@@ -125,6 +128,8 @@ impl Signoff {
                 worker.clone(),
                 Arc::clone(&seated),
             ),
+            creator: Committer::start(Creates, worker.clone(), Arc::clone(&seated)),
+            toucher: Committer::start(Touches, worker.clone(), Arc::clone(&seated)),
             committer: Committer::start(SignOffs, worker, seated),
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
@@ -140,10 +145,12 @@ impl Signoff {
         })))
     }
 
-    /// Works off the queues of logouts and refreshes, and frees the store for another opening, if this is the last clone.
+    /// Works off the queues of logouts, refreshes, logins and touches, and frees the store for another opening, if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
             inner.tender.close().await;
+            inner.creator.close().await;
+            inner.toucher.close().await;
             inner.exchanger.close().await;
             inner.committer.close().await;
         }
@@ -326,6 +333,14 @@ impl Signoff {
 
     pub(crate) fn exchanger(&self) -> &Committer<Exchanges> {
         &self.0.exchanger
+    }
+
+    pub(crate) fn creator(&self) -> &Committer<Creates> {
+        &self.0.creator
+    }
+
+    pub(crate) fn toucher(&self) -> &Committer<Touches> {
+        &self.0.toucher
     }
 
     pub(crate) fn touched(&self) -> &Cache<SessionId, Timestamp> {

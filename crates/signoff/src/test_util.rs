@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use crate::audit::AuditEvent;
 use crate::keyring::Tending;
 use crate::store::{
-    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, Store,
-    StoredKeyRing, Terms,
+    CreatedSessions, Exchange, Exchanged, LogRead, NewSession, Purged, Seat, SessionKey, SignOff, SignedOff, Store,
+    StoredKeyRing, Terms, Touch,
 };
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
@@ -26,6 +27,8 @@ pub enum Fault {
     AnswerLost,
     /// The call never returns, and does nothing.
     Hang,
+    /// The call happens, and its answer comes when the switch is [healed](Switch::heal) or told to fail at other calls.
+    Late,
     /// The call does nothing and reports an error.
     Refuse,
 }
@@ -48,6 +51,15 @@ struct State {
     from: AtomicU64,
     until: AtomicU64,
     fault: AtomicU64,
+    changed: Notify,
+}
+
+/// What becomes of the answer to a call that happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Given,
+    Late(u64),
+    Lost,
 }
 
 impl Switch {
@@ -57,17 +69,22 @@ impl Switch {
         self.0.fault.store(fault as u64, Ordering::SeqCst);
         self.0.from.store(from, Ordering::SeqCst);
         self.0.until.store(from.saturating_add(count), Ordering::SeqCst);
+        self.0.changed.notify_waiters();
     }
 
     /// No call fails any more.
     pub fn heal(&self) {
         self.0.until.store(0, Ordering::SeqCst);
+        self.0.changed.notify_waiters();
     }
 
     /// Whether the next call fails.
     pub fn is_failing(&self) -> bool {
-        let range = self.0.from.load(Ordering::SeqCst)..self.0.until.load(Ordering::SeqCst);
-        range.contains(&self.calls())
+        self.fails(self.calls())
+    }
+
+    fn fails(&self, call: u64) -> bool {
+        (self.0.from.load(Ordering::SeqCst)..self.0.until.load(Ordering::SeqCst)).contains(&call)
     }
 
     /// How many calls there were.
@@ -75,15 +92,30 @@ impl Switch {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    async fn before(&self) -> Result<bool, Error> {
+    async fn before(&self) -> Result<Answer, Error> {
         let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
-        if !(self.0.from.load(Ordering::SeqCst)..self.0.until.load(Ordering::SeqCst)).contains(&call) {
-            return Ok(false);
+        if !self.fails(call) {
+            return Ok(Answer::Given);
         }
         match self.0.fault.load(Ordering::SeqCst) {
-            fault if fault == Fault::AnswerLost as u64 => Ok(true),
+            fault if fault == Fault::AnswerLost as u64 => Ok(Answer::Lost),
             fault if fault == Fault::Hang as u64 => std::future::pending().await,
+            fault if fault == Fault::Late as u64 => Ok(Answer::Late(call)),
             _ => Err(fault_error()),
+        }
+    }
+
+    async fn after(&self, answer: Answer) -> Result<(), Error> {
+        match answer {
+            Answer::Given => Ok(()),
+            Answer::Late(call) => loop {
+                let changed = self.0.changed.notified();
+                if !self.fails(call) {
+                    return Ok(());
+                }
+                changed.await;
+            },
+            Answer::Lost => Err(fault_error()),
         }
     }
 }
@@ -106,9 +138,10 @@ impl<S: Store> FailingStore<S> {
 
 macro_rules! pass {
     ($self:ident, $call:expr) => {{
-        let lose_answer = $self.switch.before().await?;
+        let fate = $self.switch.before().await?;
         let answer = $call.await?;
-        if lose_answer { Err(fault_error()) } else { Ok(answer) }
+        $self.switch.after(fate).await?;
+        Ok(answer)
     }};
 }
 
@@ -123,15 +156,8 @@ impl<S: Store> Store for FailingStore<S> {
         pass!(self, self.store.agree(terms))
     }
 
-    async fn create_session(
-        &self,
-        session: &Session,
-        token: Option<&TokenHash>,
-        refresh: Option<&NewFamily>,
-        audit: &AuditEvent,
-        now: Timestamp,
-    ) -> Result<LogPage, Error> {
-        pass!(self, self.store.create_session(session, token, refresh, audit, now))
+    async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
+        pass!(self, self.store.create_sessions(batch, now))
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -160,13 +186,8 @@ impl<S: Store> Store for FailingStore<S> {
         pass!(self, self.store.update_session(id, version, data, now))
     }
 
-    async fn touch_session(
-        &self,
-        id: &SessionId,
-        idle_expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Session>, Error> {
-        pass!(self, self.store.touch_session(id, idle_expires_at, now))
+    async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
+        pass!(self, self.store.touch_sessions(batch, now))
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
@@ -222,7 +243,7 @@ static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 ///
 /// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
 /// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
-/// with `refresh: decided`.
+/// with `refresh: decided`; those of a login and of a touch have `login` and `touch`, and end with `in force`.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }

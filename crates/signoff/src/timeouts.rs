@@ -50,6 +50,11 @@ impl Timeouts {
 }
 
 impl Settings {
+    /// How often the use of a session is written down at the most. The idle end may come this much early.
+    pub(crate) fn touch_interval(&self) -> Duration {
+        (self.idle / 10).min(Duration::from_secs(60))
+    }
+
     /// The same settings with these lifetimes. Access tokens live for no longer than a session does without use, so
     /// `access_lifetime` shrinks with them.
     #[must_use]

@@ -165,7 +165,8 @@ impl Signoff {
         matches!(self.replica().verdict(&session, claims.position()), Verdict::Dead(_))
     }
 
-    /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered.
+    /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered, nor is a
+    /// session that ended while it was being loaded.
     async fn load_cached(&self, opaque: &Opaque<'_>, hash: TokenHash) -> Result<Option<Arc<Facts>>, Error> {
         // What is there is past its idle end, or `verify` would have used it: it was touched since, or it is over.
         let now = self.now()?;
@@ -195,6 +196,11 @@ impl Signoff {
             // Fails when somebody was faster, whose entry is as good.
             Some(guard) => drop(guard.insert(Arc::clone(&facts))),
             None => self.cache().insert(hash, Arc::clone(&facts)),
+        }
+        // The load may have begun before a logout and ended after it. Looked at after it was inserted, so whichever of both
+        // came first, what the logout killed does not stay. (If it did, every hit is held against the replica all the same.)
+        if facts.verdict(self.replica()) != Verdict::Alive {
+            self.cache().remove(&hash);
         }
         Ok(Some(facts))
     }

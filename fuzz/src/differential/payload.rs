@@ -17,6 +17,9 @@ pub(super) fn good(prng: &mut Prng) -> Members {
     members.push("aud", literal::quote(AUDIENCE));
     members.push("exp", (NOW + 1 + prng.below(1000) as u64).to_string());
     members.push("iat", (NOW - prng.below(1000) as u64).to_string());
+    if !prng.one_in(4) {
+        members.push("auth_time", (NOW - prng.below(9000) as u64).to_string());
+    }
     members.push("jti", literal::quote(&literal::id(prng)));
     members.push("sid", literal::quote(&literal::id(prng)));
     let pos = match prng.below(4) {
@@ -64,7 +67,7 @@ pub(super) fn mutate(members: &mut Members, prng: &mut Prng) {
             let value = literal::escape(&literal::name(prng), prng);
             members.set(prng.pick(&["sub", "client_id", "scope"]), value);
         }
-        2 => members.set(prng.pick(&["exp", "iat"]), literal::odd_number(NOW + 60, prng)),
+        2 => members.set(prng.pick(&["exp", "iat", "auth_time"]), literal::odd_number(NOW + 60, prng)),
         3 => members.set("pos", literal::odd_number(NOW * 1_000_000, prng)),
         4 => members.set("exp", (NOW - 1 + prng.below(3) as u64).to_string()),
         5 | 6 => not_before(members, prng),
@@ -78,7 +81,9 @@ pub(super) fn mutate(members: &mut Members, prng: &mut Prng) {
         12 => revoke(members, prng),
         13 if prng.one_in(2) => twins(members, prng),
         13 => {
-            let name = prng.pick(&["aud", "client_id", "exp", "iat", "iss", "jti", "pos", "scope", "sid", "sub"]);
+            let name = prng.pick(&[
+                "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "pos", "scope", "sid", "sub",
+            ]);
             members.insert_anywhere(literal::quote(name), literal::odd_value(prng), prng);
         }
         14 => {

@@ -1,13 +1,13 @@
 //! Families of refresh tokens in MySQL: SQL and binding. The order of things is in [`crate::exchange`].
 
-use signoff::store::{Exchange, Exchanged, Family, NewFamily};
+use signoff::store::{Exchange, Exchanged};
 use signoff::time::Timestamp;
-use signoff::{Error, Session, SessionId, TokenHash};
+use signoff::{Error, Session, TokenHash};
 use sqlx::Connection;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use super::sessions::{bind_live, live};
-use crate::error::{conflict, database};
+use crate::error::database;
 use crate::exchange::{self, Families, State, state};
 use crate::pack::{hex, json};
 use crate::rows::{integer, session};
@@ -98,20 +98,6 @@ impl Families for MySqlConnection {
         }
         Ok(())
     }
-}
-
-pub(super) async fn insert(connection: &mut MySqlConnection, first: &NewFamily, id: &SessionId) -> Result<(), Error> {
-    let sql = "INSERT INTO signoff_refresh (family, sid, current, grace_until, generation) VALUES (?, ?, ?, ?, ?)";
-    let family = Family::new(*id, first);
-    let inserted = sqlx::query(sql)
-        .bind(first.family.as_bytes().as_slice())
-        .bind(id.as_bytes().as_slice())
-        .bind(family.current.as_bytes().as_slice())
-        .bind(family.grace_until.as_micros())
-        .bind(integer(family.generation))
-        .execute(connection)
-        .await;
-    inserted.map(|_| ()).map_err(conflict)
 }
 
 pub(super) async fn find(pool: &MySqlPool, family: &TokenHash) -> Result<Option<Session>, Error> {

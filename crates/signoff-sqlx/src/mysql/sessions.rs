@@ -1,16 +1,16 @@
 //! Sessions and their tokens: SQL and binding.
 
-use signoff::audit::AuditEvent;
-use signoff::store::{NewFamily, SessionKey};
+use signoff::store::{SessionKey, Touch};
 use signoff::time::Timestamp;
 use signoff::{Error, Session, SessionId, Subject, TokenHash, Update};
-use sqlx::Connection;
-use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlPool};
+use sqlx::AssertSqlSafe;
+use sqlx::mysql::{MySql, MySqlArguments, MySqlPool};
 use sqlx::query::Query;
 
-use super::{audit, exchange, log};
-use crate::error::{conflict, database};
-use crate::rows::{Positions, integer, session};
+use super::sign_off::{ASKED, packed};
+use crate::error::database;
+use crate::pack::{hex, json};
+use crate::rows::{integer, session};
 
 /// Live, as the contract has it. Every statement that uses it binds the time thrice in its place: see [`bind_live`].
 macro_rules! live {
@@ -26,51 +26,6 @@ pub(super) use live;
 
 pub(super) fn bind_live(query: Query<'_, MySql, MySqlArguments>, now: Timestamp) -> Query<'_, MySql, MySqlArguments> {
     query.bind(now.as_micros()).bind(now.as_micros()).bind(now.as_micros())
-}
-
-/// Session, token, family, head and record in one transaction. The lock of the head is taken as late as it can be.
-pub(super) async fn create(
-    connection: &mut MySqlConnection,
-    new: &Session,
-    token: Option<&TokenHash>,
-    refresh: Option<&NewFamily>,
-    event: &AuditEvent,
-    now: Timestamp,
-) -> Result<Positions, Error> {
-    let mut transaction = connection.begin().await.map_err(database)?;
-    if let Some(token) = token {
-        let query = sqlx::query("INSERT INTO signoff_token (hash, sid) VALUES (?, ?)");
-        let query = query.bind(token.as_bytes().as_slice()).bind(new.id.as_bytes().as_slice());
-        query.execute(&mut *transaction).await.map_err(conflict)?;
-    }
-    if let Some(refresh) = refresh {
-        exchange::insert(&mut transaction, refresh, &new.id).await?;
-    }
-    audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
-    let positions = log::advance(&mut transaction, 1, now).await?;
-    let sql = "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
-               expires_at, version, scope, claims, data, device, address, user_agent) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)";
-    sqlx::query(sql)
-        .bind(new.id.as_bytes().as_slice())
-        .bind(new.subject.as_str().as_bytes())
-        .bind(new.client_id.as_str().as_bytes())
-        .bind(integer(positions.first.get()))
-        .bind(new.created_at.as_micros())
-        .bind(new.last_seen_at.as_micros())
-        .bind(new.idle_expires_at.as_micros())
-        .bind(new.expires_at.as_micros())
-        .bind(new.scope.as_deref())
-        .bind(new.claims.as_deref())
-        .bind(new.data.as_slice())
-        .bind(new.device.as_deref())
-        .bind(new.context.address().map(|address| address.to_string()))
-        .bind(new.context.user_agent())
-        .execute(&mut *transaction)
-        .await
-        .map_err(conflict)?;
-    transaction.commit().await.map_err(database)?;
-    Ok(positions)
 }
 
 pub(super) async fn load(pool: &MySqlPool, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -135,18 +90,31 @@ pub(super) async fn update(
     Ok(if live.is_some() { Update::Conflict } else { Update::Gone })
 }
 
-pub(super) async fn touch(
-    pool: &MySqlPool,
-    id: &SessionId,
-    idle_expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Session>, Error> {
+pub(super) async fn touch(pool: &MySqlPool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
+    let mut connection = pool.acquire().await.map_err(database)?;
+    // A stricter level, which the server may have as its default, would lock gaps between the cutoffs.
+    let sql = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(database)?;
+    // The rows are locked in the order that they are asked for, which is that of their ids.
     let sql = concat!(
-        "UPDATE signoff_session SET last_seen_at = ?, idle_expires_at = LEAST(?, expires_at) WHERE sid = ? AND",
+        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
+         idle_until BIGINT PATH '$[1]' ERROR ON ERROR)) AS asked \
+         STRAIGHT_JOIN signoff_session ON signoff_session.sid = UNHEX(asked.sid) \
+         SET last_seen_at = GREATEST(last_seen_at, ?), \
+         idle_expires_at = GREATEST(idle_expires_at, LEAST(asked.idle_until, expires_at)) WHERE",
         live!()
     );
-    let query = sqlx::query(sql).bind(now.as_micros()).bind(idle_expires_at.as_micros()).bind(id.as_bytes().as_slice());
-    bind_live(query, now).execute(pool).await.map_err(database)?;
-    // There is no UPDATE ... RETURNING. Who destroys the session in between has the last word: it is gone then.
-    load(pool, SessionKey::Id(id), now).await
+    let rows: Vec<_> =
+        batch.iter().map(|touch| (hex(touch.id.as_bytes()), touch.idle_expires_at.as_micros())).collect();
+    let query = sqlx::query(sql).bind(json(&rows)?).bind(now.as_micros());
+    bind_live(query, now).execute(&mut *connection).await.map_err(database)?;
+    // There is no UPDATE ... RETURNING. Who destroys a session in between has the last word: it is gone then.
+    let sql = format!(
+        "SELECT signoff_session.* FROM {ASKED} STRAIGHT_JOIN signoff_session \
+         ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
+        live!()
+    );
+    let ids: Vec<_> = batch.iter().map(|touch| touch.id).collect();
+    let query = bind_live(sqlx::query(AssertSqlSafe(sql)).bind(packed(&ids)?), now);
+    query.fetch_all(&mut *connection).await.map_err(database)?.iter().map(session).collect()
 }

@@ -141,12 +141,19 @@ impl Ledger for MySqlConnection {
                    AS asked STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
                    WHERE s.destroyed_at IS NULL AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
                    FOR UPDATE";
-        let subjects = subjects
+        let named = subjects
             .iter()
             .map(|(subject, spared)| (hex(subject.as_str().as_bytes()), spared.map(|id| hex(id.as_bytes()))));
-        let query = sqlx::query(sql).bind(json(&subjects.collect::<Vec<_>>())?);
-        let found = query.fetch_all(&mut *self).await.map_err(database)?;
-        bury(self, found.iter().map(dead).collect::<Result<_, _>>()?, now).await
+        let asked = json(&named.collect::<Vec<_>>())?;
+        let mut all = Vec::new();
+        loop {
+            let found = sqlx::query(sql).bind(&asked).fetch_all(&mut *self).await.map_err(database)?;
+            let found: Vec<_> = found.iter().map(dead).collect::<Result<_, _>>()?;
+            all.append(&mut bury(self, found, now).await?);
+            if subjects.iter().all(|(_, spared)| spared.is_none()) || !left(self, &asked).await? {
+                return Ok(all);
+            }
+        }
     }
 
     async fn known(&mut self, ids: &[SessionId]) -> Result<HashSet<SessionId>, Error> {
@@ -184,4 +191,17 @@ async fn bury(connection: &mut MySqlConnection, found: Vec<Dead>, now: Timestamp
         query.execute(connection).await.map_err(database)?;
     }
     Ok(found)
+}
+
+/// Whether a subject of whom a session is spared has others still. While this transaction waited for one that was being
+/// replaced, its place may have been taken by one in a part of the index that was read already; no entry of the subject
+/// cuts it off. This reads what is committed and waits for nobody.
+async fn left(connection: &mut MySqlConnection, asked: &str) -> Result<bool, Error> {
+    let sql = "SELECT s.sid FROM JSON_TABLE(?, '$[*]' COLUMNS (\
+               subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
+               spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS asked \
+               STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
+               WHERE s.destroyed_at IS NULL AND s.sid <> UNHEX(asked.spared) LIMIT 1";
+    let query = sqlx::query(sql).bind(asked);
+    query.fetch_optional(connection).await.map(|row| row.is_some()).map_err(database)
 }

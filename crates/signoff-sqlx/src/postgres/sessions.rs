@@ -1,13 +1,12 @@
 //! Sessions and their tokens: SQL and binding.
 
-use signoff::audit::AuditEvent;
-use signoff::store::{Family, NewFamily, SessionKey};
+use signoff::store::{SessionKey, Touch};
 use signoff::time::Timestamp;
 use signoff::{Error, Session, SessionId, Subject, TokenHash, Update};
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgPool;
 
-use crate::error::{conflict, database};
-use crate::rows::{Fields, Positions, Record, integer, session};
+use crate::error::database;
+use crate::rows::{integer, session};
 
 /// Live at `$1`, as the contract has it. Every statement that uses it binds the time first.
 macro_rules! live {
@@ -20,64 +19,6 @@ macro_rules! live {
 }
 
 pub(super) use live;
-
-/// Session, token, family, head and record in one statement: one hop, one transaction, and the lock of the head is short.
-pub(super) async fn create(
-    connection: &mut PgConnection,
-    new: &Session,
-    token: Option<&TokenHash>,
-    refresh: Option<&NewFamily>,
-    event: &AuditEvent,
-    now: Timestamp,
-) -> Result<Positions, Error> {
-    let sql = "WITH head AS (UPDATE signoff_meta SET previous = head, head = greatest(head, $1 - 1) + 1 WHERE id = 1 \
-               RETURNING previous, head), \
-               session AS (INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, \
-               idle_expires_at, expires_at, version, scope, claims, data, device, address, user_agent) \
-               SELECT $2, $3, $4, head, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14 FROM head), \
-               token AS (INSERT INTO signoff_token (hash, sid) SELECT $15, $2 WHERE $15 IS NOT NULL), \
-               family AS (INSERT INTO signoff_refresh (family, sid, current, grace_until, generation) \
-               SELECT $26, $2, $27, $28, $29 WHERE $26 IS NOT NULL), \
-               record AS (INSERT INTO signoff_audit (at, kind, subject, actor, reason, session, logout, detail, address, \
-               user_agent) VALUES ($16, $17, $18, $19, $20, $21, decode($22, 'hex'), $23, $24, $25)) \
-               SELECT previous, head FROM head";
-    let record = Record::from(event);
-    let family = refresh.map(|first| Family::new(new.id, first));
-    let row = sqlx::query(sql)
-        .bind(now.as_micros())
-        .bind(new.id.as_bytes().as_slice())
-        .bind(new.subject.as_str())
-        .bind(new.client_id.as_str())
-        .bind(new.created_at.as_micros())
-        .bind(new.last_seen_at.as_micros())
-        .bind(new.idle_expires_at.as_micros())
-        .bind(new.expires_at.as_micros())
-        .bind(new.scope.as_deref())
-        .bind(new.claims.as_deref())
-        .bind(new.data.as_slice())
-        .bind(new.device.as_deref())
-        .bind(new.context.address().map(|address| address.to_string()))
-        .bind(new.context.user_agent())
-        .bind(token.map(|token| token.as_bytes().as_slice()))
-        .bind(record.0)
-        .bind(record.1)
-        .bind(record.2)
-        .bind(record.3)
-        .bind(record.4)
-        .bind(record.5)
-        .bind(record.6)
-        .bind(record.7)
-        .bind(record.8)
-        .bind(record.9)
-        .bind(refresh.map(|first| first.family.as_bytes().as_slice()))
-        .bind(family.as_ref().map(|family| family.current.as_bytes().as_slice()))
-        .bind(family.as_ref().map(|family| family.grace_until.as_micros()))
-        .bind(family.as_ref().map(|family| integer(family.generation)))
-        .fetch_one(connection)
-        .await
-        .map_err(conflict)?;
-    Positions::new(row.integer("previous")?, row.integer("head")?, 1)
-}
 
 pub(super) async fn load(pool: &PgPool, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
     let (sql, id) = match key {
@@ -150,25 +91,21 @@ pub(super) async fn update(
     Ok(if live.is_some() { Update::Conflict } else { Update::Gone })
 }
 
-pub(super) async fn touch(
-    pool: &PgPool,
-    id: &SessionId,
-    idle_expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Session>, Error> {
+/// The rows are locked in the order of their ids, so that batches that meet wait for each other and never in a circle.
+pub(super) async fn touch(pool: &PgPool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
     let sql = concat!(
-        "UPDATE signoff_session SET last_seen_at = $1, idle_expires_at = least($3, expires_at) WHERE sid = $2 AND",
+        "WITH held AS MATERIALIZED (SELECT sid FROM signoff_session WHERE sid = ANY ($2) AND",
         live!(),
-        " RETURNING *"
+        " ORDER BY sid FOR NO KEY UPDATE) \
+         UPDATE signoff_session AS s SET last_seen_at = greatest(s.last_seen_at, $1), \
+         idle_expires_at = greatest(s.idle_expires_at, least(asked.idle_expires_at, s.expires_at)) \
+         FROM held JOIN unnest($2::bytea[], $3::bigint[]) AS asked (sid, idle_expires_at) ON asked.sid = held.sid \
+         WHERE s.sid = held.sid RETURNING s.*"
     );
-    let row = sqlx::query(sql)
-        .bind(now.as_micros())
-        .bind(id.as_bytes().as_slice())
-        .bind(idle_expires_at.as_micros())
-        .fetch_optional(pool)
-        .await
-        .map_err(database)?;
-    row.as_ref().map(session).transpose()
+    let ids: Vec<_> = batch.iter().map(|touch| touch.id).collect();
+    let ends: Vec<_> = batch.iter().map(|touch| touch.idle_expires_at.as_micros()).collect();
+    let query = sqlx::query(sql).bind(now.as_micros()).bind(bytes(&ids)).bind(ends);
+    query.fetch_all(pool).await.map_err(database)?.iter().map(session).collect()
 }
 
 /// Ids as an array to bind.

@@ -130,8 +130,15 @@ impl Ledger for PgConnection {
                    RETURNING s.sid, s.subject, s.expires_at";
         let names: Vec<_> = subjects.iter().map(|(subject, _)| subject.as_str()).collect();
         let spared: Vec<_> = subjects.iter().map(|(_, spared)| spared.map(|id| id.as_bytes().as_slice())).collect();
-        let query = sqlx::query(sql).bind(now.as_micros()).bind(names).bind(spared);
-        query.fetch_all(self).await.map_err(database)?.iter().map(dead).collect()
+        let mut all = Vec::new();
+        loop {
+            let query = sqlx::query(sql).bind(now.as_micros()).bind(&names).bind(&spared);
+            let found = query.fetch_all(&mut *self).await.map_err(database)?;
+            all.append(&mut found.iter().map(dead).collect::<Result<_, _>>()?);
+            if !left(self, &names, &spared).await? {
+                return Ok(all);
+            }
+        }
     }
 
     async fn known(&mut self, ids: &[SessionId]) -> Result<HashSet<SessionId>, Error> {
@@ -155,4 +162,16 @@ impl Ledger for PgConnection {
     async fn record(&mut self, events: &[AuditEvent]) -> Result<(), Error> {
         audit::insert(self, events).await
     }
+}
+
+/// Whether a subject of whom a session is spared has others still. While this transaction waited for one that was being
+/// replaced, its place was taken by one that the statement's snapshot did not have; no entry of the subject cuts it off.
+async fn left(connection: &mut PgConnection, subjects: &[&str], spared: &[Option<&[u8]>]) -> Result<bool, Error> {
+    if spared.iter().all(Option::is_none) {
+        return Ok(false);
+    }
+    let sql = "SELECT s.sid FROM unnest($1::text[], $2::bytea[]) AS asked (subject, spared) JOIN signoff_session AS s \
+               ON s.subject = asked.subject WHERE s.sid <> asked.spared AND s.destroyed_at IS NULL LIMIT 1";
+    let query = sqlx::query(sql).bind(subjects).bind(spared);
+    query.fetch_optional(connection).await.map(|row| row.is_some()).map_err(database)
 }

@@ -1,5 +1,5 @@
 //! The store made of a server's connections and a dialect's statements, which are the functions of its modules
-//! `sessions`, `exchange`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
+//! `sessions`, `create`, `exchange`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
 
 /// Once more where the database has certainly rolled back: it chose this transaction to end a deadlock, or found that it
 /// came too late. A second refusal is the caller's to repeat.
@@ -75,18 +75,14 @@ macro_rules! server_store {
                 twice!(log::agree(self.0.pool()?, terms).await)
             }
 
-            async fn create_session(
+            async fn create_sessions(
                 &self,
-                session: &signoff::Session,
-                token: Option<&signoff::TokenHash>,
-                refresh: Option<&signoff::store::NewFamily>,
-                event: &signoff::audit::AuditEvent,
+                batch: &[signoff::store::NewSession],
                 now: signoff::time::Timestamp,
-            ) -> Result<signoff::store::LogPage, signoff::Error> {
+            ) -> Result<signoff::store::CreatedSessions, signoff::Error> {
                 let mut writer = self.0.writer().await?;
-                let created = twice!(sessions::create(&mut writer, session, token, refresh, event, now).await);
-                let positions = writer.done(created)?;
-                Ok(signoff::store::LogPage { after: positions.after, entries: Vec::new(), through: positions.last })
+                let created = twice!(create::run(&mut writer, batch, now).await);
+                writer.done(created)
             }
 
             async fn load_session(
@@ -131,13 +127,14 @@ macro_rules! server_store {
                 twice!(sessions::update(self.0.pool()?, id, version, data, now).await)
             }
 
-            async fn touch_session(
+            async fn touch_sessions(
                 &self,
-                id: &signoff::SessionId,
-                idle_expires_at: signoff::time::Timestamp,
+                batch: &[signoff::store::Touch],
                 now: signoff::time::Timestamp,
-            ) -> Result<Option<signoff::Session>, signoff::Error> {
-                twice!(sessions::touch(self.0.pool()?, id, idle_expires_at, now).await)
+            ) -> Result<Vec<Option<signoff::Session>>, signoff::Error> {
+                let once = crate::touch::once_each(batch);
+                let touched = twice!(sessions::touch(self.0.pool()?, &once, now).await)?;
+                Ok(crate::touch::in_order(batch, &touched))
             }
 
             async fn sign_off(

@@ -1,6 +1,7 @@
 //! SQLite: one process, one file, no server. This file opens it; its neighbours hold the SQL.
 
 mod audit;
+mod create;
 mod exchange;
 mod key_ring;
 mod log;
@@ -14,18 +15,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
 use signoff::store::{
-    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, StoredKeyRing,
-    Terms,
+    CreatedSessions, Exchange, Exchanged, LogRead, NewSession, Purged, Seat, SessionKey, SignOff, SignedOff,
+    StoredKeyRing, Terms, Touch,
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 
+use crate::create::{Look, looking_twice};
 use crate::durability::Durability;
 use crate::error::{database, migration};
 use crate::migrations::migrator;
 use crate::steps;
+use crate::touch::{in_order, once_each};
 use owner::Owner;
 
 /// A store in a SQLite file that this process owns while it has it open.
@@ -44,10 +47,11 @@ pub struct SqliteStore {
     _owner: Owner,
 }
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
+    ("authenticated at", include_str!("../../migrations/sqlite/0004_authenticated_at.sql")),
 ];
 
 /// Connections that read; with WAL they wait for nobody.
@@ -103,6 +107,13 @@ impl SqliteStore {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(database)
     }
+
+    async fn create(&self, batch: &[NewSession], look: Look, now: Timestamp) -> Result<CreatedSessions, Error> {
+        let mut transaction = self.begin().await?;
+        let created = crate::create::run(&mut *transaction, batch, look, now).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(created)
+    }
 }
 
 /// Settings that lose commits are found out at start, not after the first loss of power.
@@ -126,26 +137,8 @@ impl Store for SqliteStore {
         log::agree(&self.writer, terms).await
     }
 
-    async fn create_session(
-        &self,
-        session: &Session,
-        token: Option<&TokenHash>,
-        refresh: Option<&NewFamily>,
-        event: &AuditEvent,
-        now: Timestamp,
-    ) -> Result<LogPage, Error> {
-        let mut transaction = self.begin().await?;
-        let positions = log::advance(&mut transaction, 1, now).await?;
-        sessions::insert(&mut transaction, session, positions.first).await?;
-        if let Some(token) = token {
-            sessions::insert_token(&mut transaction, token, &session.id).await?;
-        }
-        if let Some(refresh) = refresh {
-            exchange::insert(&mut transaction, refresh, &session.id).await?;
-        }
-        audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
-        transaction.commit().await.map_err(database)?;
-        Ok(LogPage { after: positions.after, entries: Vec::new(), through: positions.last })
+    async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
+        looking_twice!(|look| self.create(batch, look, now).await)
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -177,13 +170,9 @@ impl Store for SqliteStore {
         Ok(update)
     }
 
-    async fn touch_session(
-        &self,
-        id: &SessionId,
-        idle_expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Session>, Error> {
-        sessions::touch(&self.writer, id, idle_expires_at, now).await
+    async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
+        let touched = sessions::touch(&self.writer, &once_each(batch), now).await?;
+        Ok(in_order(batch, &touched))
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {

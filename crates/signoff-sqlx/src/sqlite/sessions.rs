@@ -1,12 +1,13 @@
 //! Sessions and their tokens: SQL and binding.
 
-use signoff::store::SessionKey;
+use signoff::store::{SessionKey, Touch};
 use signoff::time::Timestamp;
-use signoff::{Error, Position, Session, SessionId, Subject, TokenHash, Update};
+use signoff::{Error, Session, SessionId, Subject, TokenHash, Update};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 
-use crate::error::{conflict, database};
+use crate::error::database;
+use crate::pack::{hex, json};
 use crate::rows::{integer, session};
 
 /// Live at `?1`, as the contract has it. Every statement that uses it binds the time first.
@@ -20,44 +21,6 @@ macro_rules! live {
 }
 
 pub(super) use live;
-
-pub(super) async fn insert(connection: &mut SqliteConnection, new: &Session, born: Position) -> Result<(), Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
-         expires_at, version, scope, claims, data, device, address, user_agent) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(new.id.as_bytes().as_slice())
-    .bind(new.subject.as_str())
-    .bind(new.client_id.as_str())
-    .bind(integer(born.get()))
-    .bind(new.created_at.as_micros())
-    .bind(new.last_seen_at.as_micros())
-    .bind(new.idle_expires_at.as_micros())
-    .bind(new.expires_at.as_micros())
-    .bind(new.scope.as_deref())
-    .bind(new.claims.as_deref())
-    .bind(new.data.as_slice())
-    .bind(new.device.as_deref())
-    .bind(new.context.address().map(|address| address.to_string()))
-    .bind(new.context.user_agent())
-    .execute(connection)
-    .await;
-    inserted.map(|_| ()).map_err(conflict)
-}
-
-pub(super) async fn insert_token(
-    connection: &mut SqliteConnection,
-    token: &TokenHash,
-    id: &SessionId,
-) -> Result<(), Error> {
-    let inserted = sqlx::query("INSERT INTO signoff_token (hash, sid) VALUES (?, ?)")
-        .bind(token.as_bytes().as_slice())
-        .bind(id.as_bytes().as_slice())
-        .execute(connection)
-        .await;
-    inserted.map(|_| ()).map_err(conflict)
-}
 
 pub(super) async fn load(pool: &SqlitePool, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
     let (sql, id) = match key {
@@ -136,25 +99,17 @@ pub(super) async fn update(
     }
 }
 
-pub(super) async fn touch(
-    pool: &SqlitePool,
-    id: &SessionId,
-    idle_expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Session>, Error> {
+pub(super) async fn touch(pool: &SqlitePool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
     let sql = concat!(
-        "UPDATE signoff_session SET last_seen_at = ?1, idle_expires_at = min(?3, expires_at) WHERE sid = ?2 AND",
+        "UPDATE signoff_session SET last_seen_at = max(last_seen_at, ?1), \
+         idle_expires_at = max(idle_expires_at, min(value ->> 1, expires_at)) \
+         FROM json_each(?2) WHERE sid = unhex(value ->> 0) AND",
         live!(),
         " RETURNING *"
     );
-    let row = sqlx::query(sql)
-        .bind(now.as_micros())
-        .bind(id.as_bytes().as_slice())
-        .bind(idle_expires_at.as_micros())
-        .fetch_optional(pool)
-        .await
-        .map_err(database)?;
-    row.as_ref().map(session).transpose()
+    let rows = batch.iter().map(|touch| (hex(touch.id.as_bytes()), touch.idle_expires_at.as_micros()));
+    let query = sqlx::query(sql).bind(now.as_micros()).bind(json(&rows.collect::<Vec<_>>())?);
+    query.fetch_all(pool).await.map_err(database)?.iter().map(session).collect()
 }
 
 /// Deletes sessions that ended at or before `horizon`, and their tokens and families.

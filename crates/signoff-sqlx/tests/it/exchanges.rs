@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signoff::audit::Context;
-use signoff::store::{Exchange, ExchangeOutcome, NewFamily, Scope, SealedSuccessor, Target};
+use signoff::store::{Exchange, ExchangeOutcome, NewFamily, NewSession, Scope, SealedSuccessor, Target};
 use signoff::{ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
-use crate::ordering::{at, end, login, sign_off};
+use crate::ordering::{add, at, end, login, sign_off};
 use crate::service::Database;
 
 /// The hash of a token of the family `family`, or of the family itself.
@@ -38,6 +38,7 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
         client_id: ClientId::new("app").unwrap(),
         born: Position::ZERO,
         created_at: at(0),
+        authenticated_at: at(0),
         last_seen_at: at(0),
         idle_expires_at: at(9_000),
         expires_at: at(9_000),
@@ -48,9 +49,11 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
         device: None,
         context: Context::new(),
     };
+    let id = session.id;
     let first = NewFamily { family: hash(family, 255), token: hash(family, 0) };
-    store.create_session(&session, None, Some(&first), &login("alice"), at(0)).await.unwrap();
-    session.id
+    let new = NewSession { session, token: None, refresh: Some(first), audit: login("alice"), replaces: None };
+    add(store, new).await;
+    id
 }
 
 /// Exchanges until the session is gone, and says what head each exchange that found it live has seen.

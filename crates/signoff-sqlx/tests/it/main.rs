@@ -11,6 +11,7 @@ mod ordering;
 mod purges;
 mod refresh;
 mod restore;
+mod replacing;
 mod server_crash;
 mod servers;
 mod service;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signoff::audit::{AuditEvent, AuditKind, Context};
-use signoff::store::{Scope, SessionTarget, SignOff, Target};
+use signoff::store::{CreateOutcome, NewSession, Scope, SessionTarget, SignOff, Target};
 use signoff::time::Timestamp;
 use signoff::{Actor, Cause, ClientId, LogoutId, Position, Session, SessionId, Store, Subject};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -48,6 +48,7 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         client_id: ClientId::new("app").unwrap(),
         born: Position::ZERO,
         created_at: at(0),
+        authenticated_at: at(0),
         last_seen_at: at(0),
         idle_expires_at: at(expires),
         expires_at: at(expires),
@@ -58,9 +59,15 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         device: None,
         context: Context::new(),
     };
-    let event = login(owner);
-    store.create_session(&session, None, None, &event, at(0)).await.unwrap();
-    session.id
+    let id = session.id;
+    add(store, NewSession { session, token: None, refresh: None, audit: login(owner), replaces: None }).await;
+    id
+}
+
+/// Creates what cannot be refused.
+pub(crate) async fn add(store: &dyn Store, new: NewSession) {
+    let created = store.create_sessions(&[new], at(0)).await.unwrap();
+    assert!(matches!(created.outcomes[..], [CreateOutcome::Created(_)]), "{created:?}");
 }
 
 /// Two connections of somebody with a shell, and what they say.

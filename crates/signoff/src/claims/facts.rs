@@ -33,6 +33,8 @@ pub(crate) struct Fixed {
     pub(crate) token_id: Option<TokenId>,
     pub(crate) position: Position,
     pub(crate) issued_at: Timestamp,
+    /// When the person last proved who they are (`auth_time`); tokens of earlier versions do not say.
+    pub(crate) authenticated_at: Option<Timestamp>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
     /// When the session of an opaque token ends unless it is used; a JWT does not know.
@@ -224,6 +226,7 @@ mod tests {
             token_id: None,
             position: Position::ZERO,
             issued_at: Timestamp::MIN,
+            authenticated_at: None,
             not_before: None,
             expires_at: Timestamp::MAX,
             idle_expires_at: Timestamp::MAX,

@@ -18,6 +18,7 @@ pub(crate) struct Layout {
 }
 
 const IAT: &str = ",\"iat\":";
+const AUTH_TIME: &str = ",\"auth_time\":";
 const JTI: &str = ",\"jti\":\"";
 const SID: &str = "\",\"sid\":\"";
 const POS: &str = "\",\"pos\":";
@@ -40,13 +41,17 @@ impl Layout {
         let fixed = &draft.fixed;
         let scope = draft.scope.as_deref();
         let texts = draft.subject.len() + draft.client_id.len() + scope.map_or(0, str::len) + draft.application.len();
-        let mut json = String::with_capacity(self.start.len() + self.audience.len() + texts + 192);
+        let mut json = String::with_capacity(self.start.len() + self.audience.len() + texts + 216);
         json.push_str(&self.start);
         escape(&draft.subject, &mut json);
         json.push_str(&self.audience);
         push_number(fixed.expires_at.as_secs().unsigned_abs(), &mut json);
         json.push_str(IAT);
         push_number(fixed.issued_at.as_secs().unsigned_abs(), &mut json);
+        if let Some(authenticated_at) = fixed.authenticated_at {
+            json.push_str(AUTH_TIME);
+            push_number(authenticated_at.as_secs().unsigned_abs(), &mut json);
+        }
         for (name, id) in [(JTI, token_id.as_bytes()), (SID, fixed.session_id.as_bytes())] {
             json.push_str(name);
             json.extend(b64::encode_id(id).map(char::from));
@@ -81,6 +86,11 @@ impl Layout {
         let expires_at = date(number(rest)?)?;
         expect(rest, IAT.as_bytes())?;
         let issued_at = date(number(rest)?)?;
+        // Earlier versions did not write it.
+        let mut authenticated_at = None;
+        if expect(rest, AUTH_TIME.as_bytes()).is_some() {
+            authenticated_at = Some(date(number(rest)?)?);
+        }
         expect(rest, JTI.as_bytes())?;
         let token_id = TokenId::from_bytes(id(rest)?);
         expect(rest, SID.as_bytes())?;
@@ -115,6 +125,7 @@ impl Layout {
             token_id: Some(token_id),
             position,
             issued_at,
+            authenticated_at,
             not_before: None,
             expires_at,
             idle_expires_at: Timestamp::MAX,

@@ -34,8 +34,8 @@ enum Held {
 }
 
 /// The claims that this library gives a meaning; an application's own may not have these names.
-pub(crate) const REGISTERED: [&str; 11] =
-    ["aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "pos", "scope", "sid", "sub"];
+pub(crate) const REGISTERED: [&str; 12] =
+    ["aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "nbf", "pos", "scope", "sid", "sub"];
 
 impl<'a> Draft<'a> {
     /// Reads the claims of a JWT and checks whom they are from and for. The signature must have been verified before.
@@ -59,6 +59,7 @@ impl<'a> Draft<'a> {
             token_id: None,
             position: session.born,
             issued_at: session.created_at,
+            authenticated_at: Some(session.authenticated_at),
             not_before: None,
             expires_at: session.expires_at,
             idle_expires_at: session.idle_expires_at,
@@ -138,6 +139,12 @@ impl Claims {
     /// When it was minted (`iat`).
     pub fn issued_at(&self) -> Timestamp {
         self.facts().fixed.issued_at
+    }
+
+    /// When the person last proved who they are (`auth_time`, RFC 9068, section 2.2.1), in a JWT in whole seconds, rounded
+    /// down. `None` in a JWT that was minted by a version that did not say it.
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.facts().fixed.authenticated_at
     }
 
     /// When it ends (`exp`).

@@ -21,6 +21,7 @@ pub(crate) fn read(payload: &[u8], policy: &Policy) -> Result<Draft<'static>, Re
         token_id: Some(read.text("jti")?.parse().map_err(|_| Rejection::Malformed)?),
         position: read.number("pos")?.and_then(Position::new).ok_or(Rejection::Malformed)?,
         issued_at: read.date("iat")?.ok_or(Rejection::Malformed)?,
+        authenticated_at: read.date("auth_time")?,
         not_before: read.date("nbf")?,
         expires_at: read.date("exp")?.ok_or(Rejection::Malformed)?,
         idle_expires_at: Timestamp::MAX,

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{at, create, everywhere, hash, id, load, login, one, scope, session, subject};
+use super::{at, create, everywhere, hash, id, load, new, one, refuses, run_creates, scope, session, subject};
 use crate::audit::{AuditKind, Context, Reason};
-use crate::store::{Exchange, ExchangeOutcome, LogPage, NewFamily, Outcome, Purged, Scope, SealedSuccessor, SignOff};
+use crate::store::{
+    CreateOutcome, Exchange, ExchangeOutcome, LogPage, NewFamily, NewSession, Outcome, Purged, Scope, SealedSuccessor,
+    SignOff,
+};
 use crate::time::Timestamp;
-use crate::{Actor, ErrorKind, LogoutId, Position, Session, SessionId, Store, TokenHash};
+use crate::{Actor, LogoutId, Position, Session, SessionId, Store, TokenHash};
 
 /// The key of a family, out of the way of tokens.
 fn family(n: u8) -> TokenHash {
@@ -44,12 +47,16 @@ fn strict(n: u8, from: u8, to: u8) -> Exchange {
     Exchange { grace: Duration::ZERO, ..exchange(n, from, to) }
 }
 
+/// The first generation of family `n`.
+pub(super) fn first(n: u8) -> NewFamily {
+    NewFamily { family: family(n), token: token(n, 0) }
+}
+
 /// Adds a session with family `n`.
 pub(super) async fn create_family(store: &dyn Store, session: &Session, n: u8) -> Session {
-    let refresh = NewFamily { family: family(n), token: token(n, 0) };
-    let (event, now) = (login(session), session.created_at);
-    let page = store.create_session(session, None, Some(&refresh), &event, now).await.expect("created");
-    Session { born: page.through, ..session.clone() }
+    let request = NewSession { refresh: Some(first(n)), ..new(session, None) };
+    let created = run_creates(store, &[request], session.created_at).await;
+    Session { born: created.page.through, ..session.clone() }
 }
 
 pub(super) async fn run(store: &dyn Store, batch: &[Exchange], now: Timestamp) -> (Vec<ExchangeOutcome>, LogPage) {
@@ -300,23 +307,21 @@ pub async fn a_repeated_exchange_happened_once(store: &dyn Store) {
 
 /// A second family under the same key is a conflict, dead or alive, and changes nothing.
 pub async fn families_are_never_overwritten(store: &dyn Store) {
-    let first = create_family(store, &session("alice"), 1).await;
+    let owner = create_family(store, &session("alice"), 1).await;
     for round in 0..2 {
         let mallory = session("mallory");
         let refresh = NewFamily { family: family(1), token: token(7, 7) };
-        let event = login(&mallory);
-        let conflict = store.create_session(&mallory, None, Some(&refresh), &event, at(1)).await;
-        assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+        let request = NewSession { refresh: Some(refresh), ..new(&mallory, None) };
+        refuses(store, request, at(1), CreateOutcome::Conflict).await;
         assert_eq!(load(store, &mallory.id, at(1)).await, None, "a refused session left a row");
         if round == 0 {
             rotates(store, &exchange(1, 0, 1), at(2)).await;
-            store.sign_off(&[one(first.id)], at(2)).await.expect("signed off");
+            store.sign_off(&[one(owner.id)], at(2)).await.expect("signed off");
         }
     }
-    let refused = Session { id: first.id, ..session("mallory") };
-    let refresh = NewFamily { family: family(2), token: token(2, 0) };
-    let conflict = store.create_session(&refused, None, Some(&refresh), &login(&refused), at(3)).await;
-    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+    let refused = Session { id: owner.id, ..session("mallory") };
+    let request = NewSession { refresh: Some(first(2)), ..new(&refused, None) };
+    refuses(store, request, at(3), CreateOutcome::Conflict).await;
     assert_eq!(store.find_by_family(&family(2)).await.expect("found"), None, "a refused session left a family");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{at, create, everywhere, hash, load, one, scope, session};
+use super::{at, create, everywhere, hash, load, one, scope, session, touch};
 use crate::store::{Outcome, Purged, Revocation, Scope, SessionKey, Terms};
 use crate::time::Timestamp;
 use crate::{ClientId, Position, Session, Store, Update};
@@ -163,7 +163,7 @@ pub async fn wide_revocations_cut_sessions_off(store: &dyn Store) {
         assert_eq!(load(store, &before.id, at(1)).await, None);
         assert!(store.load_session(SessionKey::Token(&hash(n)), at(1)).await.expect("loaded").is_none());
         assert_eq!(store.update_session(&before.id, 1, b"x", at(1)).await.expect("answered"), Update::Gone);
-        assert_eq!(store.touch_session(&before.id, at(90), at(1)).await.expect("answered"), None);
+        assert_eq!(touch(store, &before.id, at(90), at(1)).await, None);
         let listed = store.list_sessions(&before.subject, None, 10, at(1)).await.expect("listed");
         assert_eq!(listed, std::slice::from_ref(&after));
         assert_eq!(store.update_session(&after.id, 1, b"x", at(1)).await.expect("answered"), Update::Saved(2));

@@ -10,6 +10,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod creates;
 mod exchange_model;
 mod exchanges;
 mod key_ring;
@@ -20,10 +21,14 @@ mod sessions;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind, Cause, Context};
-use crate::store::{Scope, SessionTarget, SignOff, Target};
+use crate::store::{CreateOutcome, CreatedSessions, NewSession, Scope, SessionTarget, SignOff, Target, Touch};
 use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
+pub use creates::{
+    a_replacement_is_one_transaction, a_replacement_needs_a_live_session, concurrent_replacements_have_one_heir,
+    creates_are_one_batch, replacements_never_outlive_a_sign_off,
+};
 pub use exchange_model::{
     concurrent_exchanges_have_one_successor, exchanges_follow_the_model, exchanges_never_outlive_a_sign_off,
 };
@@ -44,7 +49,7 @@ pub use races::{
 pub use sessions::{
     create_never_overwrites, destroyed_is_gone_for_good, expiry_hides_a_session, listing_pages_by_id,
     lookups_compare_bytes, records_are_written_with_the_change, sessions_come_back_as_they_went,
-    touch_moves_the_idle_end, update_compares_versions,
+    touch_moves_the_idle_end, touches_are_one_batch, update_compares_versions,
 };
 
 /// Runs the whole suite, each contract on a store of its own.
@@ -55,6 +60,10 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     expiry_hides_a_session(&empty().await).await;
     update_compares_versions(&empty().await).await;
     touch_moves_the_idle_end(&empty().await).await;
+    touches_are_one_batch(&empty().await).await;
+    creates_are_one_batch(&empty().await).await;
+    a_replacement_is_one_transaction(&empty().await).await;
+    a_replacement_needs_a_live_session(&empty().await).await;
     destroyed_is_gone_for_good(&empty().await).await;
     listing_pages_by_id(&empty().await).await;
     records_are_written_with_the_change(&empty().await).await;
@@ -67,6 +76,8 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     wide_revocations_cut_sessions_off(&empty().await).await;
     purge_keeps_the_living(&empty().await).await;
     concurrent_creates_conflict(&empty().await).await;
+    concurrent_replacements_have_one_heir(&empty().await).await;
+    replacements_never_outlive_a_sign_off(&empty().await).await;
     concurrent_updates_lose_nothing(&empty().await).await;
     concurrent_sign_offs_destroy_once(&empty().await).await;
     updates_never_revive(&empty().await).await;
@@ -110,6 +121,7 @@ fn session(owner: &str) -> Session {
         client_id: ClientId::new("app").expect("a good client id"),
         born: Position::ZERO,
         created_at: at(0),
+        authenticated_at: at(0),
         last_seen_at: at(0),
         idle_expires_at: at(100),
         expires_at: at(1_000),
@@ -137,10 +149,35 @@ fn login(session: &Session) -> AuditEvent {
 }
 
 async fn create(store: &dyn Store, session: &Session, token: Option<&TokenHash>) -> Session {
-    let now = session.created_at;
-    let page = store.create_session(session, token, None, &login(session), now).await.expect("created");
+    let created = run_creates(store, &[new(session, token)], session.created_at).await;
+    let page = &created.page;
     assert!(page.entries.is_empty() && page.after < page.through, "a birth moves the head and revokes nothing");
+    assert_eq!(created.outcomes, [CreateOutcome::Created(page.through)]);
     Session { born: page.through, ..session.clone() }
+}
+
+fn new(session: &Session, token: Option<&TokenHash>) -> NewSession {
+    let (session, audit) = (session.clone(), login(session));
+    NewSession { session, token: token.copied(), refresh: None, audit, replaces: None }
+}
+
+async fn run_creates(store: &dyn Store, batch: &[NewSession], now: Timestamp) -> CreatedSessions {
+    let created = store.create_sessions(batch, now).await.expect("answered");
+    assert_eq!(created.outcomes.len(), batch.len());
+    created
+}
+
+/// Asks for a session that must be refused, which leaves the head where it is.
+async fn refuses(store: &dyn Store, request: NewSession, now: Timestamp, expect: CreateOutcome) {
+    let created = run_creates(store, &[request], now).await;
+    assert_eq!(created.outcomes, [expect]);
+    assert!(created.page.entries.is_empty() && created.page.after == created.page.through, "nothing happened");
+}
+
+async fn touch(store: &dyn Store, id: &SessionId, idle_expires_at: Timestamp, now: Timestamp) -> Option<Session> {
+    let mut touched = store.touch_sessions(&[Touch { id: *id, idle_expires_at }], now).await.expect("answered");
+    assert_eq!(touched.len(), 1);
+    touched.pop().expect("an answer")
 }
 
 async fn load(store: &dyn Store, id: &SessionId, now: Timestamp) -> Option<Session> {

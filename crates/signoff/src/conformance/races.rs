@@ -3,8 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{at, create, hash, load, login, one, session};
-use crate::{ErrorKind, Store, Update};
+use super::{at, create, hash, load, new, one, run_creates, session, touch};
+use crate::store::CreateOutcome;
+use crate::{Store, Update};
 
 /// Polls all futures until all are done: many callers at once, in one task.
 pub(super) async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
@@ -29,14 +30,15 @@ pub async fn concurrent_creates_conflict(store: &dyn Store) {
     let attempts: Vec<_> = (0..8)
         .map(|n| {
             let attempt = crate::Session { data: vec![n], ..template.clone() };
-            async move { store.create_session(&attempt, Some(&hash(n)), None, &login(&attempt), at(0)).await.map(|_| n) }
+            async move { (n, run_creates(store, &[new(&attempt, Some(&hash(n)))], at(0)).await.outcomes[0]) }
         })
         .collect();
     let results = all(attempts).await;
-    let winners: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    let (winners, losers): (Vec<_>, Vec<_>) =
+        results.into_iter().partition(|(_, outcome)| matches!(outcome, CreateOutcome::Created(_)));
     assert_eq!(winners.len(), 1);
-    assert!(results.iter().filter_map(|r| r.as_ref().err()).all(|error| error.kind() == ErrorKind::Conflict));
-    assert_eq!(load(store, &template.id, at(1)).await.expect("live").data, [*winners[0]]);
+    assert!(losers.iter().all(|(_, outcome)| *outcome == CreateOutcome::Conflict), "{losers:?}");
+    assert_eq!(load(store, &template.id, at(1)).await.expect("live").data, [winners[0].0]);
 }
 
 /// Compare and set loses no increment.
@@ -88,19 +90,20 @@ pub async fn updates_never_revive(store: &dyn Store) {
                 }
             }
         };
-        let touch = async move {
+        let note = async move {
             let mut touches = 0;
-            while store.touch_session(id, at(500), at(1)).await.expect("answered").is_some() && touches < 20 {
+            while touch(store, id, at(500), at(1)).await.is_some() && touches < 20 {
                 touches += 1;
             }
         };
         let logout = async move {
             store.sign_off(&[one(*id)], at(1)).await.expect("signed off");
             assert_eq!(load(store, id, at(1)).await, None);
+            assert_eq!(touch(store, id, at(500), at(1)).await, None);
             assert_eq!(store.update_session(id, 1, b"late", at(1)).await.expect("answered"), Update::Gone);
         };
         let racers: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> =
-            vec![Box::pin(save), Box::pin(touch), Box::pin(logout)];
+            vec![Box::pin(save), Box::pin(note), Box::pin(logout)];
         all(racers).await;
         assert_eq!(load(store, id, at(1)).await, None);
     }

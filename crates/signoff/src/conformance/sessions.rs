@@ -1,32 +1,31 @@
 //! Contracts of single sessions.
 
-use super::{at, create, everywhere, hash, id, load, login, one, session, sign_off, subject};
+use super::{at, create, everywhere, hash, id, load, login, new, one, refuses, session, sign_off, subject, touch};
 use crate::audit::{AuditKind, Context, Reason};
-use crate::store::{Outcome, SessionKey, SessionTarget, Target};
-use crate::{ErrorKind, Position, Session, SessionId, Store, Update};
+use crate::store::{CreateOutcome, Outcome, SessionKey, SessionTarget, Target, Touch};
+use crate::{Position, Session, SessionId, Store, Update};
 
 /// A second session under the same id or token is a conflict, dead or alive, and changes nothing.
 pub async fn create_never_overwrites(store: &dyn Store) {
     let first = create(store, &session("alice"), Some(&hash(1))).await;
     let same_id = Session { id: first.id, ..session("mallory") };
-    let conflict = store.create_session(&same_id, Some(&hash(2)), None, &login(&same_id), at(1)).await;
-    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+    refuses(store, new(&same_id, Some(&hash(2))), at(1), CreateOutcome::Conflict).await;
     let same_token = session("mallory");
-    let conflict = store.create_session(&same_token, Some(&hash(1)), None, &login(&same_token), at(1)).await;
-    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+    refuses(store, new(&same_token, Some(&hash(1))), at(1), CreateOutcome::Conflict).await;
     assert_eq!(load(store, &first.id, at(1)).await, Some(first.clone()));
     assert_eq!(load(store, &same_token.id, at(1)).await, None, "a refused session left a row");
     assert!(store.find_by_token(&hash(2)).await.expect("found").is_none(), "a refused session left a token");
     assert!(store.audit_trail(&subject("mallory"), 10).await.expect("read").is_empty());
 
     store.sign_off(&[one(first.id)], at(2)).await.expect("signed off");
-    let conflict = store.create_session(&same_id, None, None, &login(&same_id), at(3)).await;
-    assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict, "the dead keep their id");
+    // The dead keep their id.
+    refuses(store, new(&same_id, None), at(3), CreateOutcome::Conflict).await;
 }
 
 /// Every part of a session survives, to the last byte.
 pub async fn sessions_come_back_as_they_went(store: &dyn Store) {
     let full = Session {
+        authenticated_at: at(-500),
         scope: Some("read write".into()),
         claims: Some(r#"{"role":"ädmin"}"#.into()),
         data: (0..=255).collect(),
@@ -68,7 +67,7 @@ pub async fn expiry_hides_a_session(store: &dyn Store) {
         assert_eq!(load(store, &idle.id, now).await, None);
         assert!(store.list_sessions(&subject("alice"), None, 10, now).await.expect("listed").is_empty());
         assert_eq!(store.update_session(&idle.id, 1, b"x", now).await.expect("answered"), Update::Gone);
-        assert_eq!(store.touch_session(&idle.id, at(99_999), now).await.expect("answered"), None);
+        assert_eq!(touch(store, &idle.id, at(99_999), now).await, None);
         assert!(store.find_by_token(&hash(1)).await.expect("found").is_some());
     }
     let outcome = store.sign_off(&[one(idle.id)], at(9_999)).await.expect("signed off").outcomes[0];
@@ -89,13 +88,38 @@ pub async fn update_compares_versions(store: &dyn Store) {
 /// A touch moves the idle end, never past the absolute end, and nothing else.
 pub async fn touch_moves_the_idle_end(store: &dyn Store) {
     let created = create(store, &session("alice"), None).await;
-    let touched = store.touch_session(&created.id, at(150), at(50)).await.expect("answered");
+    let touched = touch(store, &created.id, at(150), at(50)).await;
     let expect = Session { last_seen_at: at(50), idle_expires_at: at(150), ..created.clone() };
     assert_eq!(touched, Some(expect.clone()));
     assert_eq!(load(store, &created.id, at(149)).await, Some(expect));
-    let capped = store.touch_session(&created.id, at(9_999), at(149)).await.expect("answered").expect("live");
+    let capped = touch(store, &created.id, at(9_999), at(149)).await.expect("live");
     assert_eq!(capped.idle_expires_at, at(1_000));
-    assert_eq!(store.touch_session(&id(), at(150), at(50)).await.expect("answered"), None);
+    assert_eq!(touch(store, &id(), at(150), at(50)).await, None);
+}
+
+/// All touches of a batch are answered in order, with what the sessions are after the whole batch; the dead and unknown do
+/// not disturb their neighbours; nothing ever goes back.
+pub async fn touches_are_one_batch(store: &dyn Store) {
+    let alice = create(store, &session("alice"), None).await;
+    let bob = create(store, &session("bob"), Some(&hash(1))).await;
+    let dead = create(store, &session("carol"), None).await;
+    store.sign_off(&[one(dead.id)], at(1)).await.expect("signed off");
+    assert!(store.touch_sessions(&[], at(50)).await.expect("answered").is_empty());
+    let ids = [bob.id, alice.id, dead.id, id(), alice.id, alice.id];
+    let ends = [120, 160, 500, 500, 190, 170];
+    let batch: Vec<_> = ids.into_iter().zip(ends).map(|(id, end)| Touch { id, idle_expires_at: at(end) }).collect();
+    let touched = store.touch_sessions(&batch, at(50)).await.expect("answered");
+    let alice = Session { last_seen_at: at(50), idle_expires_at: at(190), ..alice };
+    let bob = Session { last_seen_at: at(50), idle_expires_at: at(120), ..bob };
+    let expect = [Some(bob.clone()), Some(alice.clone()), None, None, Some(alice.clone()), Some(alice.clone())];
+    assert_eq!(touched, expect);
+    // A touch that was under way for long, or whose clock is behind.
+    assert_eq!(touch(store, &alice.id, at(130), at(40)).await, Some(alice.clone()));
+    let seen = Session { last_seen_at: at(60), ..alice };
+    assert_eq!(touch(store, &seen.id, at(130), at(60)).await, Some(seen.clone()));
+    assert_eq!(load(store, &seen.id, at(189)).await, Some(seen));
+    assert_eq!(load(store, &bob.id, at(119)).await, Some(bob));
+    assert_eq!(load(store, &dead.id, at(50)).await, None);
 }
 
 /// A destroyed session has no data, cannot be used, updated or touched, and is found gone by the next logout.
@@ -109,7 +133,7 @@ pub async fn destroyed_is_gone_for_good(store: &dyn Store) {
     assert_eq!(load(store, &mine.id, at(1)).await, None);
     assert!(store.load_session(SessionKey::Token(&hash(1)), at(1)).await.expect("loaded").is_none());
     assert_eq!(store.update_session(&mine.id, 1, b"late", at(1)).await.expect("answered"), Update::Gone);
-    assert_eq!(store.touch_session(&mine.id, at(500), at(1)).await.expect("answered"), None);
+    assert_eq!(touch(store, &mine.id, at(500), at(1)).await, None);
     let tombstone = store.find_by_token(&hash(1)).await.expect("found").expect("kept until purged");
     assert_eq!((tombstone.id, &tombstone.subject), (mine.id, &mine.subject));
     assert!(tombstone.data.is_empty() && tombstone.claims.is_none(), "what a destroyed session carried is gone");

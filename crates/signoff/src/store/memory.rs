@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use signoff_revocation::{LogPage, Revocation, Scope};
 
 use super::{
-    Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogRead, NewFamily, Outcome, Purged, Repeated, ScopeBuf,
-    ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target, Terms,
+    CreateOutcome, CreatedSessions, Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogRead, NewSession,
+    Outcome, Purged, Repeated, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target,
+    Terms, Touch,
 };
 use crate::audit::AuditEvent;
 use crate::time::Timestamp;
@@ -126,6 +127,42 @@ impl State {
         Ok(true)
     }
 
+    /// `old` are the sessions that were there before the batch.
+    fn create(
+        &mut self,
+        request: &NewSession,
+        old: &HashSet<SessionId>,
+        now: Timestamp,
+    ) -> Result<CreateOutcome, Error> {
+        let NewSession { session, token, refresh, audit, replaces } = request;
+        let token_exists = token.is_some_and(|token| self.tokens.contains_key(&token));
+        let family_exists = refresh.is_some_and(|refresh| self.families.contains_key(&refresh.family));
+        if token_exists || family_exists || self.sessions.contains_key(&session.id) {
+            return Ok(CreateOutcome::Conflict);
+        }
+        if let Some(replace) = replaces {
+            let Some(row) = self.live(&replace.id, now).filter(|_| old.contains(&replace.id)) else {
+                return Ok(CreateOutcome::Gone);
+            };
+            if replace.version.is_some_and(|version| version != row.session.version) {
+                return Ok(CreateOutcome::Changed);
+            }
+            self.destroy(replace.id, &replace.sign_off(), now, true)?;
+        }
+        let born = self.advance(now)?;
+        let row = Row { session: Session { born, version: 1, ..session.clone() }, destroyed: false };
+        self.sessions.insert(session.id, row);
+        self.by_subject.entry(session.subject.clone()).or_default().insert(session.id);
+        if let Some(token) = token {
+            self.tokens.insert(*token, session.id);
+        }
+        if let Some(refresh) = refresh {
+            self.families.insert(refresh.family, Family::new(session.id, refresh));
+        }
+        self.audit.push(audit.clone());
+        Ok(CreateOutcome::Created(born))
+    }
+
     fn exchange(&mut self, request: &Exchange, now: Timestamp) -> Result<ExchangeOutcome, Error> {
         let Some(mut family) = self.families.get(&request.family).cloned() else {
             return Ok(ExchangeOutcome::Unknown);
@@ -216,33 +253,15 @@ impl Store for MemoryStore {
         Ok(agreed)
     }
 
-    async fn create_session(
-        &self,
-        session: &Session,
-        token: Option<&TokenHash>,
-        refresh: Option<&NewFamily>,
-        audit: &AuditEvent,
-        now: Timestamp,
-    ) -> Result<LogPage, Error> {
+    async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
         let mut state = self.lock()?;
-        let token_exists = token.is_some_and(|token| state.tokens.contains_key(token));
-        let family_exists = refresh.is_some_and(|refresh| state.families.contains_key(&refresh.family));
-        if token_exists || family_exists || state.sessions.contains_key(&session.id) {
-            return Err(Error::new(ErrorKind::Conflict, "a session with this id or token exists"));
-        }
-        let after = state.head();
-        let born = state.advance(now)?;
-        let row = Row { session: Session { born, version: 1, ..session.clone() }, destroyed: false };
-        state.sessions.insert(session.id, row);
-        state.by_subject.entry(session.subject.clone()).or_default().insert(session.id);
-        if let Some(token) = token {
-            state.tokens.insert(*token, session.id);
-        }
-        if let Some(refresh) = refresh {
-            state.families.insert(refresh.family, Family::new(session.id, refresh));
-        }
-        state.audit.push(audit.clone());
-        Ok(LogPage { after, entries: Vec::new(), through: born })
+        state.reserve(2 * batch.len(), now)?;
+        let (after, known) = (state.head(), state.log.len());
+        let old = batch.iter().filter_map(|request| request.replaces.as_ref()).map(|old| old.id);
+        let old: HashSet<_> = old.filter(|id| state.sessions.contains_key(id)).collect();
+        let outcomes = batch.iter().map(|request| state.create(request, &old, now)).collect::<Result<_, _>>()?;
+        let page = LogPage { after, entries: state.log[known..].to_vec(), through: state.head() };
+        Ok(CreatedSessions { outcomes, page })
     }
 
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -288,17 +307,15 @@ impl Store for MemoryStore {
         Ok(Update::Saved(row.session.version))
     }
 
-    async fn touch_session(
-        &self,
-        id: &SessionId,
-        idle_expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Session>, Error> {
+    async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
         let mut state = self.lock()?;
-        let Some(row) = state.live_mut(id, now) else { return Ok(None) };
-        row.session.last_seen_at = now;
-        row.session.idle_expires_at = idle_expires_at.min(row.session.expires_at);
-        Ok(Some(row.session.clone()))
+        for touch in batch {
+            let Some(row) = state.live_mut(&touch.id, now) else { continue };
+            let session = &mut row.session;
+            session.last_seen_at = session.last_seen_at.max(now);
+            session.idle_expires_at = session.idle_expires_at.max(touch.idle_expires_at.min(session.expires_at));
+        }
+        Ok(batch.iter().map(|touch| state.live(&touch.id, now).map(|row| row.session.clone())).collect())
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {

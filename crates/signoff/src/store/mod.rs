@@ -1,6 +1,7 @@
 //! The durable half: what a store must do, contract by contract. The conformance suite (feature `conformance`) checks
 //! every sentence here.
 
+mod create;
 mod exchange;
 mod memory;
 
@@ -15,6 +16,7 @@ use crate::audit::{AuditEvent, AuditKind, Cause, Reason};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, TokenHash, Update};
 
+pub use create::{CreateOutcome, CreatedSessions, NewSession, Replace, Touch};
 pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
 pub use memory::MemoryStore;
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
@@ -37,21 +39,24 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Terms never shrink: what an earlier configuration promised still binds.
     async fn agree(&self, terms: Terms) -> Result<Terms, Error>;
 
-    /// Adds a session under its id, its token's hash if it has one, its family of refresh tokens if it has one, and the
-    /// audit record.
+    /// Adds sessions, each under its id, its token's hash if it has one, its family of refresh tokens if it has one, and the
+    /// audit record: all requests in one transaction, as if one after the other, in this order.
     ///
-    /// - Returns the stretch of the log that this made: no entries, from the head that it found through the position
-    ///   that the session is born at, `max(head + 1, now)`, which becomes the head.
-    /// - [`Session::born`] of the argument is ignored, its version becomes 1.
-    /// - Never overwrites: [`ErrorKind::Conflict`] when the id, the hash or the family exists, dead or alive.
-    async fn create_session(
-        &self,
-        session: &Session,
-        token: Option<&TokenHash>,
-        refresh: Option<&NewFamily>,
-        audit: &AuditEvent,
-        now: Timestamp,
-    ) -> Result<LogPage, Error>;
+    /// - [`CreateOutcome::Created`]: born at a position of its own. [`Session::born`] of the argument is ignored, its version
+    ///   becomes 1.
+    /// - Never overwrites: [`CreateOutcome::Conflict`] when the id, the hash or the family exists, dead or alive, or if an
+    ///   earlier request of the batch made it. Such a request changes nothing, and its neighbours do not suffer.
+    /// - [`NewSession::replaces`]: first the old session is signed off as [`Replace::sign_off`] says: destroyed, revoked
+    ///   until `margin` after its absolute end, and recorded; the new one is born after that entry. If the old one is not
+    ///   live ([`CreateOutcome::Gone`]), or not at the version that is named ([`CreateOutcome::Changed`]), nothing is
+    ///   created. A session that this same batch adds counts as not live.
+    /// - The transaction of a replacement excludes every [`Store::sign_off`], or is excluded by it: none that has returned
+    ///   leaves the session live to be replaced, and none that covers the old session by a wider scope, or by its subject,
+    ///   misses the one that took its place.
+    /// - Positions grow from one entry or birth to the next across the batch, starting at `max(head + 1, now)`; the last
+    ///   one becomes the head. If nothing was created the head stays.
+    /// - Returns one outcome per request, in order, and the log from the head that it found to the head that it left.
+    async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error>;
 
     /// The session under this key if it is live; unknown, expired, destroyed and cut off are all `None`.
     async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error>;
@@ -77,14 +82,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Not live: [`Update::Gone`]. Another version: [`Update::Conflict`]. Never inserts.
     async fn update_session(&self, id: &SessionId, version: u64, data: &[u8], now: Timestamp) -> Result<Update, Error>;
 
-    /// Notes that a live session is used: `last_seen_at` becomes `now`, the idle end `idle_expires_at`, but never later
-    /// than the absolute end. Returns the session as it is then; not live: `None`. Never inserts.
-    async fn touch_session(
-        &self,
-        id: &SessionId,
-        idle_expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Session>, Error>;
+    /// Notes that live sessions are used, all in one transaction: `last_seen_at` becomes `now`, the idle end
+    /// `idle_expires_at`, but never later than the absolute end, and neither ever goes back.
+    ///
+    /// - Returns one answer per request, in order: the session as it is after the whole batch; not live: `None`.
+    /// - A session that is named several times is written once, with the latest of its idle ends.
+    /// - Never inserts.
+    async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error>;
 
     /// Destroys sessions, appends to the log and writes audit records: all requests in one transaction, in this order.
     ///
@@ -408,15 +412,8 @@ macro_rules! forward {
             async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
                 (**self).agree(terms).await
             }
-            async fn create_session(
-                &self,
-                session: &Session,
-                token: Option<&TokenHash>,
-                refresh: Option<&NewFamily>,
-                audit: &AuditEvent,
-                now: Timestamp,
-            ) -> Result<LogPage, Error> {
-                (**self).create_session(session, token, refresh, audit, now).await
+            async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
+                (**self).create_sessions(batch, now).await
             }
             async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
                 (**self).load_session(key, now).await
@@ -445,13 +442,8 @@ macro_rules! forward {
             ) -> Result<Update, Error> {
                 (**self).update_session(id, version, data, now).await
             }
-            async fn touch_session(
-                &self,
-                id: &SessionId,
-                idle_expires_at: Timestamp,
-                now: Timestamp,
-            ) -> Result<Option<Session>, Error> {
-                (**self).touch_session(id, idle_expires_at, now).await
+            async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
+                (**self).touch_sessions(batch, now).await
             }
             async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
                 (**self).sign_off(batch, now).await

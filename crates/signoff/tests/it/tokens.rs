@@ -9,17 +9,17 @@ use signoff::{Algorithm, Delivery, KeySet, Rejection, Settings, SigningKey, Sign
 use crate::bank::{Bank, key, start};
 
 /// A token signed with the bank's own key, over any header and payload.
-fn sign(header: &str, payload: &str) -> String {
+pub(crate) fn sign(header: &str, payload: &str) -> String {
     let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[7; 32]), input.as_bytes());
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-fn header() -> String {
+pub(crate) fn header() -> String {
     format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{}"}}"#, key().kid())
 }
 
-fn payload() -> Value {
+pub(crate) fn payload() -> Value {
     let now = start().as_secs();
     json!({
         "iss": "https://bank.example", "sub": "alice", "aud": "https://bank.example/api", "exp": now + 60, "iat": now,

@@ -16,6 +16,7 @@ fn draft<'a>(subject: &'a str, scope: Option<&'a str>, application: &'a str) -> 
         token_id: Some(TokenId::from_bytes([0x5a; 16])),
         position: Position::new(1_800_000_000_000_001).unwrap(),
         issued_at: Timestamp::from_secs(1_800_000_000).unwrap(),
+        authenticated_at: Timestamp::from_secs(1_799_999_000),
         not_before: None,
         expires_at: Timestamp::from_secs(1_800_000_900).unwrap(),
         idle_expires_at: Timestamp::MAX,
@@ -43,8 +44,8 @@ fn a_payload_looks_like_this() {
         write(&policy, &draft("alice", Some("read write"), r#""role":"teller""#)),
         concat!(
             r#"{"iss":"https://bank.example","sub":"alice","aud":"https://bank.example/api","exp":1800000900,"#,
-            r#""iat":1800000000,"jti":"WlpaWlpaWlpaWlpaWlpaWg","sid":"paWlpaWlpaWlpaWlpaWlpQ","pos":1800000000000001,"#,
-            r#""client_id":"app","scope":"read write","role":"teller"}"#
+            r#""iat":1800000000,"auth_time":1799999000,"jti":"WlpaWlpaWlpaWlpaWlpaWg","sid":"paWlpaWlpaWlpaWlpaWlpQ","#,
+            r#""pos":1800000000000001,"client_id":"app","scope":"read write","role":"teller"}"#
         )
     );
 }
@@ -56,7 +57,9 @@ fn both_readers_read_what_is_written() {
     for (subject, quick) in odd.into_iter().zip([true, false, false, false, true, true, false, false, false]) {
         for scope in [None, Some("read"), Some("")] {
             for application in ["", r#""role":"teller""#, r#""a":{"b":[1]},"c":"\u00e9""#] {
-                let draft = draft(subject, scope, application);
+                let mut draft = draft(subject, scope, application);
+                // Earlier versions did not say when the person authenticated.
+                draft.fixed.authenticated_at = draft.fixed.authenticated_at.filter(|_| application.is_empty());
                 let payload = write(&policy, &draft);
                 if subject.contains('\u{7f}') {
                     assert!(read(payload.as_bytes(), &policy).is_err(), "a control character is no part of a name");

@@ -1,0 +1,4 @@
+-- When the person last proved who they are. Of the sessions that there are, nothing says that it was after the login.
+ALTER TABLE signoff_session ADD COLUMN authenticated_at bigint;
+UPDATE signoff_session SET authenticated_at = created_at;
+ALTER TABLE signoff_session ALTER COLUMN authenticated_at SET NOT NULL;
