@@ -30,6 +30,8 @@
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod durability;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod elsewhere;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod error;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod exchange;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::audit::{AuditEvent, AuditKind, Context};
 use crate::claims::{Draft, is_own};
+use crate::elsewhere::Elsewhere;
 use crate::opaque::Kind;
 use crate::time::Timestamp;
 use crate::{
@@ -24,6 +25,7 @@ pub struct Login {
     data: Vec<u8>,
     device: Option<String>,
     context: Context,
+    elsewhere: Vec<Elsewhere>,
 }
 
 impl Login {
@@ -37,6 +39,7 @@ impl Login {
             data: Vec::new(),
             device: None,
             context: Context::new(),
+            elsewhere: Vec::new(),
         }
     }
 
@@ -93,6 +96,13 @@ impl Login {
         self.context = context;
         self
     }
+
+    /// A session of another store that ends with this one: the name of its [destroyer](crate::elsewhere), and the key
+    /// that the other store has it under. Up to 16 of them.
+    pub fn elsewhere(mut self, destroyer: &str, key: &str) -> Self {
+        self.elsewhere.push(Elsewhere::new(destroyer, key));
+        self
+    }
 }
 
 /// A session, and the tokens that open it.
@@ -140,7 +150,8 @@ impl Signoff {
     ///
     /// # Errors
     ///
-    /// * [`ErrorKind::Misuse`]: data or scope out of bounds, or the signing key is revoked.
+    /// * [`ErrorKind::Misuse`]: data or scope out of bounds, the signing key is revoked, or a session elsewhere has a
+    ///   destroyer that is not configured.
     /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token.
     pub async fn log_in(&self, login: Login) -> Result<Issued, Error> {
         let now = self.now()?;
@@ -154,6 +165,7 @@ impl Signoff {
             return misuse("a scope is words of printable ASCII, separated by single spaces, at most 1 KiB");
         }
         let settings = &self.policy().settings;
+        settings.destroyers.check(&login.elsewhere)?;
         let expires_at = now.saturating_add(settings.absolute);
         let mut session = Session {
             id: SessionId::generate()?,
@@ -170,6 +182,7 @@ impl Signoff {
             version: 1,
             device: login.device,
             context: login.context,
+            elsewhere: login.elsewhere,
         };
         let opaque = match settings.delivery {
             Delivery::Jwt => {

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use crate::audit::AuditEvent;
 use crate::keyring::Tending;
 use crate::store::{
-    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, Store,
-    StoredKeyRing, Terms,
+    Exchange, Exchanged, Intent, IntentsOf, LogPage, LogRead, NewFamily, Postponed, Purged, Seat, SessionKey, Settled,
+    SignOff, SignedOff, Store, StoredKeyRing, Terms,
 };
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
@@ -177,6 +177,18 @@ impl<S: Store> Store for FailingStore<S> {
         pass!(self, self.store.exchange(batch, now))
     }
 
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+        pass!(self, self.store.intents(of, limit, now))
+    }
+
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+        pass!(self, self.store.postpone(postponed))
+    }
+
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+        pass!(self, self.store.settle(settled))
+    }
+
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         pass!(self, self.store.log_after(after, limit))
     }
@@ -222,7 +234,8 @@ static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 ///
 /// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
 /// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
-/// with `refresh: decided`.
+/// with `refresh: decided`. What is finished in other stores has `elsewhere: begun`, `elsewhere: destroyed`, `elsewhere:
+/// settled`, and `elsewhere: claimed` before an attempt that is not the first.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }

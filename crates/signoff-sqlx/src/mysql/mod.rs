@@ -1,6 +1,7 @@
 //! MySQL and MariaDB. This file says what is special about the servers; its neighbours hold the SQL.
 
 mod audit;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -27,12 +28,13 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
     ("end session", include_str!("../../migrations/mysql/0004_end_session.sql")),
     ("refresh", include_str!("../../migrations/mysql/0005_refresh.sql")),
+    ("elsewhere", include_str!("../../migrations/mysql/0006_elsewhere.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";

@@ -8,7 +8,7 @@ use sqlx::Connection;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlPool};
 use sqlx::query::Query;
 
-use super::{audit, exchange, log};
+use super::{audit, elsewhere, exchange, log};
 use crate::error::{conflict, database};
 use crate::rows::{Positions, integer, session};
 
@@ -46,6 +46,7 @@ pub(super) async fn create(
     if let Some(refresh) = refresh {
         exchange::insert(&mut transaction, refresh, &new.id).await?;
     }
+    elsewhere::insert(&mut transaction, new).await?;
     audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
     let positions = log::advance(&mut transaction, 1, now).await?;
     let sql = "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \

@@ -1,6 +1,7 @@
 //! PostgreSQL. This file says what is special about the server; its neighbours hold the SQL.
 
 mod audit;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -27,10 +28,11 @@ server_store! {
     PostgresStore, Postgres, PgPool
 }
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("signoff", include_str!("../../migrations/postgres/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/postgres/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/postgres/0003_refresh.sql")),
+    ("elsewhere", include_str!("../../migrations/postgres/0004_elsewhere.sql")),
 ];
 
 const WEAKNESSES: [(&str, &str); 4] = [

@@ -4,8 +4,10 @@ use signoff::audit::AuditEvent;
 use signoff::store::{Family, NewFamily, SessionKey};
 use signoff::time::Timestamp;
 use signoff::{Error, Session, SessionId, Subject, TokenHash, Update};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 
+use super::elsewhere;
 use crate::error::{conflict, database};
 use crate::rows::{Fields, Positions, Record, integer, session};
 
@@ -21,8 +23,27 @@ macro_rules! live {
 
 pub(super) use live;
 
-/// Session, token, family, head and record in one statement: one hop, one transaction, and the lock of the head is short.
+/// What belongs to the session in other stores is written first, so that the lock of the head is short.
 pub(super) async fn create(
+    connection: &mut PgConnection,
+    new: &Session,
+    token: Option<&TokenHash>,
+    refresh: Option<&NewFamily>,
+    event: &AuditEvent,
+    now: Timestamp,
+) -> Result<Positions, Error> {
+    if new.elsewhere.is_empty() {
+        return create_alone(connection, new, token, refresh, event, now).await;
+    }
+    let mut transaction = connection.begin().await.map_err(database)?;
+    elsewhere::insert(&mut transaction, new).await?;
+    let positions = create_alone(&mut transaction, new, token, refresh, event, now).await?;
+    transaction.commit().await.map_err(database)?;
+    Ok(positions)
+}
+
+/// Session, token, family, head and record in one statement: one hop, one transaction, and the lock of the head is short.
+async fn create_alone(
     connection: &mut PgConnection,
     new: &Session,
     token: Option<&TokenHash>,

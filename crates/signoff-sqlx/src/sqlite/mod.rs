@@ -1,6 +1,7 @@
 //! SQLite: one process, one file, no server. This file opens it; its neighbours hold the SQL.
 
 mod audit;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -14,8 +15,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
 use signoff::store::{
-    Exchange, Exchanged, LogPage, LogRead, NewFamily, Purged, Seat, SessionKey, SignOff, SignedOff, StoredKeyRing,
-    Terms,
+    Exchange, Exchanged, Intent, IntentsOf, LogPage, LogRead, NewFamily, Postponed, Purged, Seat, SessionKey, Settled,
+    SignOff, SignedOff, StoredKeyRing, Terms,
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
@@ -44,10 +45,11 @@ pub struct SqliteStore {
     _owner: Owner,
 }
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
+    ("elsewhere", include_str!("../../migrations/sqlite/0004_elsewhere.sql")),
 ];
 
 /// Connections that read; with WAL they wait for nobody.
@@ -143,6 +145,7 @@ impl Store for SqliteStore {
         if let Some(refresh) = refresh {
             exchange::insert(&mut transaction, refresh, &session.id).await?;
         }
+        elsewhere::insert(&mut transaction, session).await?;
         audit::insert(&mut transaction, std::slice::from_ref(event)).await?;
         transaction.commit().await.map_err(database)?;
         Ok(LogPage { after: positions.after, entries: Vec::new(), through: positions.last })
@@ -201,6 +204,23 @@ impl Store for SqliteStore {
         transaction.commit().await.map_err(database)?;
         steps::reached("exchange: committed");
         Ok(exchanged)
+    }
+
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+        crate::elsewhere::intents(self, of, limit, now).await
+    }
+
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+        let mut transaction = self.begin().await?;
+        let written = crate::elsewhere::postpone(&mut *transaction, postponed).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(written)
+    }
+
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        crate::elsewhere::settle(&mut *transaction, settled).await?;
+        transaction.commit().await.map_err(database)
     }
 
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {

@@ -47,6 +47,7 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
         version: 1,
         device: None,
         context: Context::new(),
+        elsewhere: Vec::new(),
     };
     let first = NewFamily { family: hash(family, 255), token: hash(family, 0) };
     store.create_session(&session, None, Some(&first), &login("alice"), at(0)).await.unwrap();

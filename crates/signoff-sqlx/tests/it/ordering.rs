@@ -57,6 +57,7 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         version: 1,
         device: None,
         context: Context::new(),
+        elsewhere: Vec::new(),
     };
     let event = login(owner);
     store.create_session(&session, None, None, &event, at(0)).await.unwrap();
