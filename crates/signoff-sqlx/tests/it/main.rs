@@ -4,6 +4,7 @@
 
 mod conformance;
 mod crash;
+mod elsewhere;
 mod exchanges;
 mod files;
 mod key_ring;

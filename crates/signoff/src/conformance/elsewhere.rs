@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::races::all;
 use super::{at, create, everywhere, hash, id, load, one, scope, session, sign_off, subject};
 use crate::audit::{AuditEvent, AuditKind};
 use crate::conformance::login;
@@ -218,6 +219,44 @@ pub async fn many_intents_are_found_by_pages(store: &dyn Store) {
         assert!(store.postpone(&claims).await.expect("postponed").into_iter().all(|written| written));
     }
     assert_eq!(found, MANY);
+}
+
+/// Of many nodes that try the same intent, one is told to; of many that settle it, one leaves a record.
+pub async fn concurrent_attempts_exclude_each_other(store: &dyn Store) {
+    let ended = create_linked(store, "alice", &["one", "two", "three"]).await;
+    store.sign_off(&[one(ended)], at(1)).await.expect("signed off");
+    let intents = ask(store, IntentsOf::Due, at(1)).await;
+    for round in 0..3 {
+        let claims: Vec<_> = intents
+            .iter()
+            .map(|intent| Postponed { read: round, attempts: round + 1, ..tried(intent, at(9)) })
+            .collect();
+        let claims = &claims;
+        let nodes = (0..6).map(|_| async move { store.postpone(claims).await.expect("postponed") });
+        let told = all(nodes.collect()).await;
+        for number in 0..3 {
+            assert_eq!(told.iter().filter(|told| told[number]).count(), 1, "{told:?}");
+        }
+    }
+    let before = store.audit_trail(&subject("alice"), 100).await.expect("read").len();
+    let batch: Vec<_> = intents.iter().map(settled).collect();
+    let batch = &batch;
+    all((0..6).map(|_| async move { store.settle(batch).await.expect("settled") }).collect()).await;
+    assert_eq!(store.audit_trail(&subject("alice"), 100).await.expect("read").len(), before + 3);
+    // Several nodes that look at the log at once, while sessions end.
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        ids.push(create_linked(store, "bob", &[&n.to_string()]).await);
+    }
+    let ids = &ids;
+    let ends = (0..4_usize).map(|node| async move {
+        for id in ids.iter().skip(node).step_by(4) {
+            store.sign_off(&[one(*id)], at(2)).await.expect("signed off");
+            store.intents(IntentsOf::Due, 10, at(3)).await.expect("read");
+        }
+    });
+    all(ends.collect()).await;
+    assert_eq!(due(store, at(3)).await.len(), 20, "none is overlooked");
 }
 
 fn target(id: SessionId) -> crate::store::SessionTarget {

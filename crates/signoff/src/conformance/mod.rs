@@ -26,8 +26,9 @@ use crate::time::Timestamp;
 use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
 pub use elsewhere::{
-    attempts_are_counted_once, every_end_makes_intents, intents_come_back_as_they_went,
-    many_intents_are_found_by_pages, purge_keeps_the_unsettled, the_expired_are_due_at_their_end,
+    attempts_are_counted_once, concurrent_attempts_exclude_each_other, every_end_makes_intents,
+    intents_come_back_as_they_went, many_intents_are_found_by_pages, purge_keeps_the_unsettled,
+    the_expired_are_due_at_their_end,
 };
 pub use exchange_model::{
     concurrent_exchanges_have_one_successor, exchanges_follow_the_model, exchanges_never_outlive_a_sign_off,
@@ -92,6 +93,7 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     attempts_are_counted_once(&empty().await).await;
     purge_keeps_the_unsettled(&empty().await).await;
     many_intents_are_found_by_pages(&empty().await).await;
+    concurrent_attempts_exclude_each_other(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
 }
