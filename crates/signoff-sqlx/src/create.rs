@@ -7,7 +7,7 @@ use std::future::Future;
 use signoff::audit::AuditEvent;
 use signoff::store::{CreateOutcome, CreatedSessions, LogPage, NewSession, Revocation, Scope};
 use signoff::time::Timestamp;
-use signoff::{Error, Position, SessionId, TokenHash};
+use signoff::{Error, Position, Session, SessionId, TokenHash};
 
 use crate::error::damaged;
 use crate::exchange::hash;
@@ -36,6 +36,9 @@ pub(crate) trait Births: Ledger {
 
     /// What of these sessions exists already. The head is locked, so nobody adds to it.
     fn taken(&mut self, batch: &[NewSession]) -> impl Future<Output = Result<Taken, Error>> + Send;
+
+    /// Adds what belongs to a session in other stores.
+    fn link(&mut self, new: &Session) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Hands out `count` positions, as [`Ledger::advance`], and adds the sessions with their tokens, families and records.
     ///
@@ -121,6 +124,9 @@ pub(crate) async fn run(
         births.record(&draft.events).await?;
         steps::reached("create: destroyed");
     }
+    for birth in draft.births.iter().filter(|birth| is_linked(birth.new)) {
+        births.link(&birth.new.session).await?;
+    }
     let positions = births.bear(&draft.births, draft.count, now).await?;
     let created = draft.finish(positions)?;
     if !created.page.entries.is_empty() {
@@ -136,6 +142,11 @@ pub(crate) fn replaced(batch: &[NewSession]) -> Vec<SessionId> {
     ids.sort_unstable();
     ids.dedup();
     ids
+}
+
+/// Whether sessions of other stores belong to it.
+pub(crate) fn is_linked(new: &NewSession) -> bool {
+    !new.session.elsewhere.is_empty()
 }
 
 /// A session that ends in this transaction.

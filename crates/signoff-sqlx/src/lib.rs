@@ -31,6 +31,8 @@
 mod create;
 mod durability;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod elsewhere;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod error;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod exchange;

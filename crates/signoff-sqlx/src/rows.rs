@@ -156,6 +156,7 @@ pub(crate) fn session(row: &impl Fields) -> Result<Session, Error> {
         version: row.integer("version")?.unsigned_abs(),
         device: row.text("device")?,
         context: context(row)?,
+        elsewhere: Vec::new(),
     })
 }
 

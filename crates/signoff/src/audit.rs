@@ -65,6 +65,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// Why a session was ended or a scope revoked.
     Reason {
@@ -88,6 +90,10 @@ words! {
 words! {
     /// What happened. The words follow OWASP's logging vocabulary where it has one.
     AuditKind {
+        /// A session of another store, which belonged to one that ended, is not destroyed yet; the detail names the store.
+        ElsewhereDelayed = "session_elsewhere_delayed",
+        /// A session of another store, which belonged to one that ended, is destroyed; the detail names the store.
+        ElsewhereDestroyed = "session_elsewhere_destroyed",
         /// A signing key came into the ring; the detail is its `kid`.
         KeyAdded = "key_added",
         /// A signing key left the ring: its time was over, or it was removed or revoked.

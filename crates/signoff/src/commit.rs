@@ -12,6 +12,7 @@ use std::time::Duration;
 use signoff_revocation::{ApplyError, LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::elsewhere::{Finisher, Finishing, Over};
 use crate::store::{CreateOutcome, NewSession, Outcome, Seated, SignOff, Store};
 use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Position, steps};
@@ -46,15 +47,23 @@ pub(crate) trait Verb: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(Vec<Self::Outcome>, Option<LogPage>), Error>> + Send;
 
     /// What was decided is in force, and its callers are about to hear of it.
-    fn decided(&self, requests: &[Self::Request], outcomes: &[Self::Outcome], now: Timestamp);
+    fn decided(&self, requests: &[Self::Request], outcomes: &mut [Self::Outcome], now: Timestamp);
 }
 
-/// Logouts.
-pub(crate) struct SignOffs;
+/// Logouts. What they end elsewhere is finished as soon as they are in force.
+pub(crate) struct SignOffs(pub(crate) Option<Arc<Finisher>>);
+
+/// What a logout came to.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    /// What is being finished in other stores.
+    pub(crate) finishing: Option<Finishing>,
+}
 
 impl Verb for SignOffs {
     type Request = SignOff;
-    type Outcome = Outcome;
+    type Outcome = Ending;
 
     const LATE: &'static str = "the store did not confirm the logout in time";
     const STEPS: [&'static str; 4] =
@@ -65,16 +74,23 @@ impl Verb for SignOffs {
         store: &dyn Store,
         requests: &[SignOff],
         now: Timestamp,
-    ) -> Result<(Vec<Outcome>, Option<LogPage>), Error> {
+    ) -> Result<(Vec<Ending>, Option<LogPage>), Error> {
         let signed_off = store.sign_off(requests, now).await?;
-        Ok((signed_off.outcomes, Some(signed_off.page)))
+        let endings = signed_off.outcomes.into_iter().map(|outcome| Ending { outcome, finishing: None });
+        Ok((endings.collect(), Some(signed_off.page)))
     }
 
-    fn decided(&self, _: &[SignOff], _: &[Outcome], _: Timestamp) {}
+    fn decided(&self, requests: &[SignOff], endings: &mut [Ending], _: Timestamp) {
+        let Some(finisher) = &self.0 else { return };
+        for (request, ending) in requests.iter().zip(endings) {
+            ending.finishing = Over::by(&request.target).map(|ended| finisher.start(ended));
+        }
+    }
 }
 
-/// Logins, and what else makes a session.
-pub(crate) struct Creates;
+/// Logins, and what else makes a session. What belonged elsewhere to a session that is replaced is destroyed without
+/// anybody waiting for it.
+pub(crate) struct Creates(pub(crate) Option<Arc<Finisher>>);
 
 impl Verb for Creates {
     type Request = NewSession;
@@ -94,12 +110,19 @@ impl Verb for Creates {
         Ok((created.outcomes, Some(created.page)))
     }
 
-    fn decided(&self, _: &[NewSession], _: &[CreateOutcome], _: Timestamp) {}
+    fn decided(&self, requests: &[NewSession], outcomes: &mut [CreateOutcome], _: Timestamp) {
+        let Some(finisher) = &self.0 else { return };
+        for (request, outcome) in requests.iter().zip(outcomes) {
+            if let (Some(replaced), CreateOutcome::Created(_)) = (&request.replaces, outcome) {
+                drop(finisher.start(Over::Sessions(vec![replaced.id])));
+            }
+        }
+    }
 }
 
 /// What one request of a group came to.
 #[derive(Debug)]
-pub(crate) struct Committed<O = Outcome> {
+pub(crate) struct Committed<O = Ending> {
     pub(crate) outcome: O,
     /// The head after the transaction: once a replica has applied it, the request is in force there.
     pub(crate) position: Position,
@@ -290,7 +313,7 @@ impl Worker {
         let [_, before, after, in_force] = V::STEPS;
         steps::reached(before);
         let now = self.now()?;
-        let (outcomes, page) = match V::run(&*self.store, requests, now).await {
+        let (mut outcomes, page) = match V::run(&*self.store, requests, now).await {
             Ok(answer) => answer,
             Err(error) => {
                 self.look_up_lost_answer::<V>().await;
@@ -308,7 +331,7 @@ impl Worker {
             Err(error) => return Err(not_applied(error)),
         }
         steps::reached(in_force);
-        verb.decided(requests, &outcomes, now);
+        verb.decided(requests, &mut outcomes, now);
         let position = page.map_or(Position::ZERO, |page| page.through);
         Ok(outcomes.into_iter().map(|outcome| Committed { outcome, position }).collect())
     }

@@ -55,6 +55,7 @@ pub mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cookie;
+pub mod elsewhere;
 pub mod foreign;
 pub mod key;
 pub mod keyring;
@@ -96,6 +97,7 @@ mod verify;
 pub use audit::{Actor, Cause, Context, Reason};
 pub use claims::Claims;
 pub use cookie::CookieSpec;
+pub use elsewhere::{Destroyers, SessionDestroyer};
 pub use error::{Error, ErrorKind};
 pub use id::{ClientId, LogoutId, SessionId, Subject, TokenId};
 pub use keeper::Keys;

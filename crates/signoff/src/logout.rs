@@ -2,6 +2,7 @@
 
 use crate::commit::Committed;
 use crate::cookie::CookieSpec;
+use crate::elsewhere::Finishing;
 use crate::site::SameOrigin;
 use crate::store::{Outcome, SessionTarget, SignOff, Target};
 use crate::{Authentic, Cause, Denied, Error, ErrorKind, LogoutId, Rejection, Signoff, Unverified, steps};
@@ -12,17 +13,19 @@ use crate::{Authentic, Cause, Denied, Error, ErrorKind, LogoutId, Rejection, Sig
 #[must_use = "the tokens may still be accepted: revoke it"]
 pub struct Destroyed {
     id: LogoutId,
-    committed: Committed,
+    committed: Committed<Outcome>,
+    /// What is being finished in other stores.
+    finishing: Vec<Finishing>,
 }
 
 impl Destroyed {
     /// Checked by the caller: the store has confirmed the commit.
-    const fn assertion(id: LogoutId, committed: Committed) -> Self {
-        Self { id, committed }
+    const fn assertion(id: LogoutId, committed: Committed<Outcome>, finishing: Vec<Finishing>) -> Self {
+        Self { id, committed, finishing }
     }
 }
 
-/// Proof that no node accepts the tokens any more.
+/// Proof that no node accepts the tokens any more, and that what belonged to the sessions in other stores is destroyed.
 #[derive(Debug)]
 #[must_use = "the browser still holds the cookies: turn it into a receipt"]
 pub struct Revoked {
@@ -31,9 +34,10 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// Checked by the caller: every replica that may answer has applied the position of the commit.
-    const fn assertion(destroyed: &Destroyed) -> Self {
-        Self { id: destroyed.id, destroyed: destroyed.committed.outcome.destroyed }
+    /// Checked by the caller: every replica that may answer has applied the position of the commit, and nothing is
+    /// unfinished elsewhere.
+    const fn assertion(id: LogoutId, destroyed: u64) -> Self {
+        Self { id, destroyed }
     }
 
     /// The last step: what the client may now be told.
@@ -90,8 +94,8 @@ impl Signoff {
     /// # Errors
     ///
     /// * [`Denied::Rejected`]: none of the credentials is ours. Nothing happened.
-    /// * [`Denied::Failed`]: the store did not confirm. Tell the person that they are still signed in; a retry
-    ///   completes the logout.
+    /// * [`Denied::Failed`]: the store did not confirm, or a session [elsewhere](crate::elsewhere) is not destroyed yet.
+    ///   Tell the person that they are still signed in; a retry completes the logout.
     pub async fn log_out(&self, tokens: &[&str], cause: Cause) -> Result<Receipt, Denied> {
         let credentials = self.recognise_all(tokens).await?;
         let destroyed = self.destroy(credentials, cause).await?;
@@ -165,11 +169,13 @@ impl Signoff {
         Ok(destroyed)
     }
 
-    /// The second step: makes sure that no node accepts the tokens any more.
+    /// The second step: makes sure that no node accepts the tokens any more, and waits until the sessions
+    /// [elsewhere](crate::elsewhere) are destroyed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`]: not known yet. A retry of the logout finds the sessions gone and completes.
+    /// [`ErrorKind::Unavailable`]: not known yet, or another store did not do its part; its error is the source then. A
+    /// retry of the logout finds the sessions gone and completes.
     pub async fn revoke_destroyed(&self, destroyed: Destroyed) -> Result<Revoked, Error> {
         // The committing task puts a commit into force before it answers, so on this node it is; a later version waits
         // here for the other nodes.
@@ -179,14 +185,19 @@ impl Signoff {
         if self.applied() < destroyed.committed.position {
             return Err(Error::new(ErrorKind::Data, "the log ends before a commit that it confirmed"));
         }
-        Ok(Revoked::assertion(&destroyed))
+        for finishing in destroyed.finishing {
+            finishing.wait().await?;
+        }
+        Ok(Revoked::assertion(destroyed.id, destroyed.committed.outcome.destroyed))
     }
 
     pub(crate) async fn commit(&self, target: Target, cause: Cause) -> Result<Destroyed, Error> {
         let id = LogoutId::generate()?;
         let request = SignOff { id, target, cause, margin: self.policy().margin() };
-        let committed = self.committer().commit(request, self.policy().settings.commit_timeout).await?;
-        Ok(Destroyed::assertion(id, committed))
+        let committed = self.committer().commit(request, self.policy().settings.commit_timeout).await;
+        let Committed { outcome: ending, position } = committed.inspect_err(|_| self.look_elsewhere())?;
+        let committed = Committed { outcome: ending.outcome, position };
+        Ok(Destroyed::assertion(id, committed, ending.finishing.into_iter().collect()))
     }
 
     /// Commits all of these under one name, or none if there are none: then what was asked for is in force already. The
@@ -196,11 +207,13 @@ impl Signoff {
         let id = LogoutId::generate()?;
         let margin = self.policy().margin();
         let requests = targets.into_iter().map(|target| SignOff { id, target, cause: cause.clone(), margin });
-        let committed = self.committer().commit_all(requests.collect(), self.policy().settings.commit_timeout).await?;
+        let committed = self.committer().commit_all(requests.collect(), self.policy().settings.commit_timeout).await;
+        let committed = committed.inspect_err(|_| self.look_elsewhere())?;
         let position = committed.iter().map(|one| one.position).max().unwrap_or_else(|| self.applied());
-        let destroyed = committed.iter().map(|one| one.outcome.destroyed).sum();
+        let destroyed = committed.iter().map(|one| one.outcome.outcome.destroyed).sum();
+        let finishing = committed.into_iter().filter_map(|one| one.outcome.finishing).collect();
         let outcome = Outcome { destroyed, ..Outcome::default() };
-        Ok(Destroyed::assertion(id, Committed { outcome, position }))
+        Ok(Destroyed::assertion(id, Committed { outcome, position }, finishing))
     }
 
     async fn recognise_all(&self, tokens: &[&str]) -> Result<Vec<Authentic>, Denied> {

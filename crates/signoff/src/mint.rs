@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::audit::{AuditEvent, AuditKind, Cause, Context, Reason};
 use crate::claims::{Draft, is_own};
+use crate::elsewhere::Elsewhere;
 use crate::opaque::Kind;
 use crate::store::{CreateOutcome, NewSession, Replace, SessionTarget, Target};
 use crate::time::Timestamp;
@@ -27,6 +28,7 @@ pub struct Login {
     device: Option<String>,
     context: Context,
     replaces: Option<SessionId>,
+    elsewhere: Vec<Elsewhere>,
 }
 
 impl Login {
@@ -41,6 +43,7 @@ impl Login {
             data: Vec::new(),
             device: None,
             context: Context::new(),
+            elsewhere: Vec::new(),
         }
     }
 
@@ -90,6 +93,13 @@ impl Login {
     /// (session fixation, CWE-384).
     pub fn replacing(mut self, live: &Live) -> Self {
         self.replaces = Some(*live.session_id());
+        self
+    }
+
+    /// A session of another store that ends with this one: the name of its [destroyer](crate::elsewhere), and the key
+    /// that the other store has it under. Up to 16 of them.
+    pub fn elsewhere(mut self, destroyer: &str, key: &str) -> Self {
+        self.elsewhere.push(Elsewhere::new(destroyer, key));
         self
     }
 }
@@ -174,7 +184,8 @@ impl Signoff {
     ///
     /// # Errors
     ///
-    /// * [`ErrorKind::Misuse`]: data or scope out of bounds, or the signing key is revoked.
+    /// * [`ErrorKind::Misuse`]: data or scope out of bounds, the signing key is revoked, or a session elsewhere has a
+    ///   destroyer that is not configured.
     /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token; the one
     ///   that it replaces may have ended.
     pub async fn log_in(&self, login: Login) -> Result<Issued, Error> {
@@ -210,6 +221,7 @@ impl Signoff {
         }
         login.scope.as_deref().map_or(Ok(()), check_scope)?;
         let settings = &self.policy().settings;
+        settings.destroyers.check(&login.elsewhere)?;
         let expires_at = now.saturating_add(settings.absolute);
         Ok(Session {
             id: SessionId::generate()?,
@@ -227,6 +239,7 @@ impl Signoff {
             version: 1,
             device: login.device,
             context: login.context,
+            elsewhere: login.elsewhere,
         })
     }
 

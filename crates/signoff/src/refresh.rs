@@ -43,6 +43,7 @@ use signoff_revocation::LogPage;
 
 use crate::audit::Context;
 use crate::commit::Verb;
+use crate::elsewhere::{Finisher, Over};
 use crate::opaque::{Kind, Opaque};
 use crate::store::{Exchange, ExchangeOutcome};
 use crate::time::Timestamp;
@@ -185,8 +186,8 @@ impl Signoff {
     }
 }
 
-/// Exchanges that share a transaction.
-pub(crate) struct Exchanges(pub(crate) Option<Refresh>);
+/// Exchanges that share a transaction. What a theft ends elsewhere is finished as soon as it is in force.
+pub(crate) struct Exchanges(pub(crate) Option<Refresh>, pub(crate) Option<Arc<Finisher>>);
 
 impl Verb for Exchanges {
     type Request = Exchange;
@@ -206,9 +207,13 @@ impl Verb for Exchanges {
         Ok((exchanged.outcomes, Some(exchanged.page)))
     }
 
-    fn decided(&self, requests: &[Exchange], outcomes: &[ExchangeOutcome], now: Timestamp) {
+    fn decided(&self, requests: &[Exchange], outcomes: &mut [ExchangeOutcome], now: Timestamp) {
         for (request, outcome) in requests.iter().zip(outcomes) {
             let ExchangeOutcome::Reused(session) = outcome else { continue };
+            if let Some(finisher) = &self.1 {
+                // Nobody waits for it: whoever presented the token is told that it is no good in any case.
+                let _ = finisher.start(Over::Sessions(vec![session.id]));
+            }
             tracing::warn!(target: "signoff", session = session.id.fingerprint(), "refresh token used before");
             let Some(hook) = self.0.as_ref().and_then(|refresh| refresh.on_reuse.as_ref()) else { continue };
             let context = request.context.clone();

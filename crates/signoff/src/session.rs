@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::audit::Context;
+use crate::elsewhere::Elsewhere;
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind, Live, Position, Scope, SessionId, Signoff, Subject, store};
 
@@ -42,6 +43,8 @@ pub struct Session {
     pub device: Option<String>,
     /// Where it was opened from.
     pub context: Context,
+    /// The sessions of other stores that end with it. Said when it is created; what a store loads leaves it empty.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 impl Session {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::claims::Layout;
+use crate::elsewhere::Destroyers;
 use crate::opaque::Peppers;
 use crate::refresh::Refresh;
 use crate::store::Terms;
@@ -98,6 +99,9 @@ pub struct Settings {
     pub commit_timeout: Duration,
     /// How many logouts, or refreshes, logins or touches, share a transaction at the most. Defaults to 256; 1 gives each its own.
     pub commit_batch: usize,
+    /// What destroys sessions that are kept in other stores, by name. Defaults to none, because an application that has
+    /// no other sessions should pay nothing for them.
+    pub destroyers: Destroyers,
 }
 
 impl Settings {
@@ -121,6 +125,7 @@ impl Settings {
             revocation_bytes: usize::MAX,
             commit_timeout: Duration::from_secs(5),
             commit_batch: 256,
+            destroyers: Destroyers::new(),
         }
     }
 
@@ -147,6 +152,7 @@ impl Settings {
         if self.commit_batch == 0 || self.commit_timeout.is_zero() {
             return misuse("commit_batch and commit_timeout must not be zero");
         }
+        self.destroyers.check_times()?;
         if self.refresh.is_some() && self.delivery != Delivery::Jwt {
             return misuse("refresh tokens are for JWTs: an opaque token lives as long as its session");
         }

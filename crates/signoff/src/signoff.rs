@@ -10,6 +10,7 @@ use signoff_revocation::{PurgeHorizon, Replica};
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
 use crate::commit::{Committer, Creates, HighMark, SignOffs, Worker, catch_up, unreadable_clock};
+use crate::elsewhere::{Finisher, Over, Sweeper};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
 use crate::refresh::Exchanges;
@@ -30,6 +31,10 @@ struct Inner {
     keeper: Arc<Keeper>,
     /// Ends with the last clone.
     tender: Tender,
+    /// Finishes logouts in other stores, if there are any.
+    finisher: Option<Arc<Finisher>>,
+    /// Ends with the last clone.
+    sweeper: Option<Sweeper>,
     policy: Policy,
     clock: Arc<dyn Clock>,
     replica: Arc<Replica>,
@@ -121,22 +126,27 @@ impl Signoff {
             limit: policy.settings.commit_timeout.saturating_mul(12),
             accepted: Arc::clone(&accepted),
         };
+        let (finisher_store, finisher_clock) = (Arc::clone(&store), Arc::clone(&clock));
+        let destroyers = policy.settings.destroyers.clone();
+        let finisher = Finisher::new(finisher_store, finisher_clock, destroyers, policy.settings.commit_timeout);
         tracing::info!(target: "signoff", revocations = replica.len(), "opened");
         Ok(Self(Arc::new(Inner {
             exchanger: Committer::start(
-                Exchanges(policy.settings.refresh.clone()),
+                Exchanges(policy.settings.refresh.clone(), finisher.as_ref().map(Arc::clone)),
                 worker.clone(),
                 Arc::clone(&seated),
             ),
-            creator: Committer::start(Creates, worker.clone(), Arc::clone(&seated)),
+            creator: Committer::start(Creates(finisher.as_ref().map(Arc::clone)), worker.clone(), Arc::clone(&seated)),
             toucher: Committer::start(Touches, worker.clone(), Arc::clone(&seated)),
-            committer: Committer::start(SignOffs, worker, seated),
+            committer: Committer::start(SignOffs(finisher.as_ref().map(Arc::clone)), worker, seated),
             cache: Cache::new(policy.settings.session_cache),
             touched: Cache::new(policy.settings.session_cache),
             foreign_signatures: Signatures::new(policy.settings.signature_memory),
             accepted,
             horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
             tender: keeper.start(),
+            sweeper: finisher.as_ref().map(|finisher| Sweeper::start(Arc::clone(finisher))),
+            finisher,
             keeper,
             store,
             policy,
@@ -153,6 +163,12 @@ impl Signoff {
             inner.toucher.close().await;
             inner.exchanger.close().await;
             inner.committer.close().await;
+            if let Some(sweeper) = inner.sweeper {
+                sweeper.close().await;
+            }
+            if let Some(finisher) = inner.finisher {
+                finisher.close().await;
+            }
         }
     }
 
@@ -176,6 +192,9 @@ impl Signoff {
                 // It may have ended a moment ago, by a call whose answer was lost: what the store says must be in force
                 // here before anybody hears of it.
                 self.catch_up().await?;
+                if let Some(finisher) = &self.0.finisher {
+                    finisher.start(Over::Sessions(vec![*id])).wait().await?;
+                }
                 return Ok(None);
             }
         }
@@ -282,6 +301,13 @@ impl Signoff {
         let ended = Ended { destroyed: destroyed.destroyed() };
         let _ = self.revoke_destroyed(destroyed).await?;
         Ok(ended)
+    }
+
+    /// A sign-off may have happened without anybody to finish it elsewhere.
+    pub(crate) fn look_elsewhere(&self) {
+        if let Some(finisher) = &self.0.finisher {
+            finisher.look();
+        }
     }
 
     pub(crate) fn now(&self) -> Result<Timestamp, Error> {

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use crate::audit::AuditEvent;
 use crate::keyring::Tending;
 use crate::store::{
-    CreatedSessions, Exchange, Exchanged, LogRead, NewSession, Purged, Seat, SessionKey, SignOff, SignedOff, Store,
-    StoredKeyRing, Terms, Touch,
+    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Postponed, Purged, Seat, SessionKey,
+    Settled, SignOff, SignedOff, Store, StoredKeyRing, Terms, Touch,
 };
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
@@ -198,6 +198,18 @@ impl<S: Store> Store for FailingStore<S> {
         pass!(self, self.store.exchange(batch, now))
     }
 
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+        pass!(self, self.store.intents(of, limit, now))
+    }
+
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+        pass!(self, self.store.postpone(postponed))
+    }
+
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+        pass!(self, self.store.settle(settled))
+    }
+
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         pass!(self, self.store.log_after(after, limit))
     }
@@ -243,7 +255,9 @@ static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 ///
 /// The points, in order: `logout: queued`, `logout: before the transaction`, those of the store, `logout: after the
 /// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
-/// with `refresh: decided`; those of a login and of a touch have `login` and `touch`, and end with `in force`.
+/// with `refresh: decided`; those of a login and of a touch have `login` and `touch`, and end with `in force`. What is
+/// finished in other stores has `elsewhere: begun`, `elsewhere: destroyed`, `elsewhere: settled`, and `elsewhere: claimed`
+/// before an attempt that is not the first.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }

@@ -101,5 +101,5 @@ impl Verb for Touches {
         Ok((store.touch_sessions(&touches, now).await?, None))
     }
 
-    fn decided(&self, _: &[Self::Request], _: &[Option<Session>], _: Timestamp) {}
+    fn decided(&self, _: &[Self::Request], _: &mut [Option<Session>], _: Timestamp) {}
 }

@@ -2,14 +2,14 @@
 
 use signoff::store::{CreatedSessions, Family, NewSession};
 use signoff::time::Timestamp;
-use signoff::{Error, SessionId};
+use signoff::{Error, Session, SessionId};
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, MySql};
 
 use super::sessions::{bind_live, live};
 use super::sign_off::{ASKED, packed};
-use super::{audit, log};
+use super::{audit, elsewhere, log};
 use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, taken};
 use crate::error::{conflict, database};
 use crate::pack::{hex, json};
@@ -88,6 +88,10 @@ impl Births for MySqlConnection {
         let families = batch.iter().filter_map(|new| new.refresh.map(|first| hex(first.family.as_bytes())));
         let query = sqlx::query(sql).bind(json(&ids)?).bind(json(&tokens)?).bind(json(&families.collect::<Vec<_>>())?);
         taken(&query.fetch_all(self).await.map_err(database)?)
+    }
+
+    async fn link(&mut self, new: &Session) -> Result<(), Error> {
+        elsewhere::insert(self, new).await
     }
 
     /// The lock of the head is taken as late as it can be.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod create;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -28,13 +29,14 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
     ("end session", include_str!("../../migrations/mysql/0004_end_session.sql")),
     ("refresh", include_str!("../../migrations/mysql/0005_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/mysql/0006_authenticated_at.sql")),
+    ("elsewhere", include_str!("../../migrations/mysql/0007_elsewhere.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";

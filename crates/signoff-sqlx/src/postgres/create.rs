@@ -6,9 +6,9 @@ use signoff::{Error, Session, SessionId, TokenHash};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use super::audit;
 use super::sessions::{bytes, live};
-use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, replaced, taken};
+use super::{audit, elsewhere};
+use crate::create::{self, Birth, Births, Look, Old, Taken, is_linked, looking_twice, old, replaced, taken};
 use crate::error::{conflict, database};
 use crate::rows::{Fields, Positions, Record, integer};
 
@@ -27,7 +27,7 @@ async fn attempt(
     now: Timestamp,
 ) -> Result<CreatedSessions, Error> {
     // Nothing but births: they are one statement, which is the whole transaction, in one hop.
-    if look == Look::Never && replaced(batch).is_empty() {
+    if look == Look::Never && replaced(batch).is_empty() && !batch.iter().any(is_linked) {
         return create::run(connection, batch, look, now).await;
     }
     let mut transaction = connection.begin().await.map_err(database)?;
@@ -94,6 +94,10 @@ impl Births for PgConnection {
         let families = batch.iter().filter_map(|new| new.refresh.as_ref().map(|first| hash(&first.family)));
         let query = sqlx::query(sql).bind(bytes(&ids)).bind(tokens).bind(families.collect::<Vec<_>>());
         taken(&query.fetch_all(self).await.map_err(database)?)
+    }
+
+    async fn link(&mut self, new: &Session) -> Result<(), Error> {
+        elsewhere::insert(self, new).await
     }
 
     async fn bear(&mut self, births: &[Birth<'_>], count: usize, now: Timestamp) -> Result<Positions, Error> {

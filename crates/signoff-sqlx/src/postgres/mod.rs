@@ -2,6 +2,7 @@
 
 mod audit;
 mod create;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -28,11 +29,12 @@ server_store! {
     PostgresStore, Postgres, PgPool
 }
 
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("signoff", include_str!("../../migrations/postgres/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/postgres/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/postgres/0003_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/postgres/0004_authenticated_at.sql")),
+    ("elsewhere", include_str!("../../migrations/postgres/0005_elsewhere.sql")),
 ];
 
 const WEAKNESSES: [(&str, &str); 4] = [

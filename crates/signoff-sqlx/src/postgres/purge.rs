@@ -11,6 +11,7 @@ use crate::error::database;
 /// deadlock with logouts or with the purge of another node.
 pub(super) async fn run(pool: &PgPool, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
     let sessions = "WITH ended AS MATERIALIZED (SELECT sid FROM signoff_session WHERE expires_at <= $1 \
+                    AND NOT EXISTS (SELECT FROM signoff_elsewhere AS e WHERE e.sid = signoff_session.sid) \
                     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
                     tokens AS (DELETE FROM signoff_token WHERE sid IN (SELECT sid FROM ended)), \
                     families AS (DELETE FROM signoff_refresh WHERE sid IN (SELECT sid FROM ended)) \

@@ -1,5 +1,5 @@
 //! The store made of a server's connections and a dialect's statements, which are the functions of its modules
-//! `sessions`, `create`, `exchange`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
+//! `sessions`, `create`, `exchange`, `elsewhere`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
 
 /// Once more where the database has certainly rolled back: it chose this transaction to end a deadlock, or found that it
 /// came too late. A second refusal is the caller's to repeat.
@@ -155,6 +155,26 @@ macro_rules! server_store {
                 let mut writer = self.0.writer().await?;
                 let exchanged = twice!(exchange::run(&mut writer, batch, now).await);
                 writer.done(exchanged)
+            }
+
+            async fn intents(
+                &self,
+                of: signoff::store::IntentsOf<'_>,
+                limit: u32,
+                now: signoff::time::Timestamp,
+            ) -> Result<Vec<signoff::store::Intent>, signoff::Error> {
+                twice!(crate::elsewhere::intents(self.0.pool()?, of, limit, now).await)
+            }
+
+            async fn postpone(
+                &self,
+                postponed: &[signoff::store::Postponed],
+            ) -> Result<Vec<bool>, signoff::Error> {
+                twice!(elsewhere::postpone(self.0.pool()?, postponed).await)
+            }
+
+            async fn settle(&self, settled: &[signoff::store::Settled]) -> Result<(), signoff::Error> {
+                twice!(elsewhere::settle(self.0.pool()?, settled).await)
             }
 
             async fn log_after(

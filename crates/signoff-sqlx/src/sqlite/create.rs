@@ -2,11 +2,11 @@
 
 use signoff::store::{Family, NewSession};
 use signoff::time::Timestamp;
-use signoff::{Error, SessionId};
+use signoff::{Error, Session, SessionId};
 use sqlx::SqliteConnection;
 
 use super::sessions::live;
-use super::{audit, log};
+use super::{audit, elsewhere, log};
 use crate::create::{Birth, Births, Old, Taken, old, taken};
 use crate::error::{conflict, database};
 use crate::pack::{hex, json};
@@ -39,6 +39,10 @@ impl Births for SqliteConnection {
         let families = batch.iter().filter_map(|new| new.refresh.map(|first| hex(first.family.as_bytes())));
         let query = sqlx::query(sql).bind(json(&ids)?).bind(json(&tokens)?).bind(json(&families.collect::<Vec<_>>())?);
         taken(&query.fetch_all(self).await.map_err(database)?)
+    }
+
+    async fn link(&mut self, new: &Session) -> Result<(), Error> {
+        elsewhere::insert(self, new).await
     }
 
     async fn bear(&mut self, births: &[Birth<'_>], count: usize, now: Timestamp) -> Result<Positions, Error> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod create;
+mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
@@ -15,8 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
 use signoff::store::{
-    CreatedSessions, Exchange, Exchanged, LogRead, NewSession, Purged, Seat, SessionKey, SignOff, SignedOff,
-    StoredKeyRing, Terms, Touch,
+    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Postponed, Purged, Seat, SessionKey,
+    Settled, SignOff, SignedOff, StoredKeyRing, Terms, Touch,
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
@@ -47,11 +48,12 @@ pub struct SqliteStore {
     _owner: Owner,
 }
 
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/sqlite/0004_authenticated_at.sql")),
+    ("elsewhere", include_str!("../../migrations/sqlite/0005_elsewhere.sql")),
 ];
 
 /// Connections that read; with WAL they wait for nobody.
@@ -190,6 +192,23 @@ impl Store for SqliteStore {
         transaction.commit().await.map_err(database)?;
         steps::reached("exchange: committed");
         Ok(exchanged)
+    }
+
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+        crate::elsewhere::intents(self, of, limit, now).await
+    }
+
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+        let mut transaction = self.begin().await?;
+        let written = crate::elsewhere::postpone(&mut *transaction, postponed).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(written)
+    }
+
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        crate::elsewhere::settle(&mut *transaction, settled).await?;
+        transaction.commit().await.map_err(database)
     }
 
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {

@@ -48,6 +48,7 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
         version: 1,
         device: None,
         context: Context::new(),
+        elsewhere: Vec::new(),
     };
     let id = session.id;
     let first = NewFamily { family: hash(family, 255), token: hash(family, 0) };

@@ -4,14 +4,15 @@
 
 mod conformance;
 mod crash;
+mod elsewhere;
 mod exchanges;
 mod files;
 mod key_ring;
 mod ordering;
 mod purges;
 mod refresh;
-mod restore;
 mod replacing;
+mod restore;
 mod server_crash;
 mod servers;
 mod service;

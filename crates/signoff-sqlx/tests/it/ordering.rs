@@ -58,6 +58,7 @@ pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> Sess
         version: 1,
         device: None,
         context: Context::new(),
+        elsewhere: Vec::new(),
     };
     let id = session.id;
     add(store, NewSession { session, token: None, refresh: None, audit: login(owner), replaces: None }).await;

@@ -15,7 +15,7 @@ use crate::store::{
 use crate::{Actor, LogoutId, Position, Session, SessionId, Store, TokenHash, Update};
 
 /// A session of `owner` in the place of `old`, with a margin of a minute.
-fn heir(owner: &str, old: SessionId, token: Option<&TokenHash>) -> NewSession {
+pub(super) fn heir(owner: &str, old: SessionId, token: Option<&TokenHash>) -> NewSession {
     let cause = Cause::new(Actor::Subject, Reason::Replaced);
     let logout = LogoutId::generate().expect("random numbers");
     let replace = Replace { id: old, version: None, logout, cause, margin: Duration::from_secs(60) };

@@ -11,6 +11,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a suite fails by panicking")]
 
 mod creates;
+mod elsewhere;
 mod exchange_model;
 mod exchanges;
 mod key_ring;
@@ -28,6 +29,11 @@ use crate::{Actor, ClientId, LogoutId, Position, Session, SessionId, Store, Subj
 pub use creates::{
     a_replacement_is_one_transaction, a_replacement_needs_a_live_session, concurrent_replacements_have_one_heir,
     creates_are_one_batch, replacements_never_outlive_a_sign_off,
+};
+pub use elsewhere::{
+    attempts_are_counted_once, concurrent_attempts_exclude_each_other, every_end_makes_intents,
+    intents_come_back_as_they_went, many_intents_are_found_by_pages, purge_keeps_the_unsettled,
+    the_expired_are_due_at_their_end,
 };
 pub use exchange_model::{
     concurrent_exchanges_have_one_successor, exchanges_follow_the_model, exchanges_never_outlive_a_sign_off,
@@ -92,6 +98,13 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     concurrent_exchanges_have_one_successor(&empty().await).await;
     exchanges_never_outlive_a_sign_off(&empty().await).await;
     exchanges_follow_the_model(&empty().await).await;
+    intents_come_back_as_they_went(&empty().await).await;
+    every_end_makes_intents(&empty().await).await;
+    the_expired_are_due_at_their_end(&empty().await).await;
+    attempts_are_counted_once(&empty().await).await;
+    purge_keeps_the_unsettled(&empty().await).await;
+    many_intents_are_found_by_pages(&empty().await).await;
+    concurrent_attempts_exclude_each_other(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
 }
@@ -131,6 +144,7 @@ fn session(owner: &str) -> Session {
         version: 1,
         device: None,
         context: Context::new(),
+        elsewhere: Vec::new(),
     }
 }
 

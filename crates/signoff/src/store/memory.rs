@@ -2,17 +2,17 @@
 
 mod snapshot;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::{Bound, RangeInclusive};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use signoff_revocation::{LogPage, Revocation, Scope};
 
 use super::{
-    CreateOutcome, CreatedSessions, Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogRead, NewSession,
-    Outcome, Purged, Repeated, ScopeBuf, ScopeKind, Seat, SessionKey, SignOff, SignedOff, Store, StoredKeyRing, Target,
-    Terms, Touch,
+    CreateOutcome, CreatedSessions, Decision, Exchange, ExchangeOutcome, Exchanged, Family, Intent, IntentKey,
+    IntentsOf, LogRead, NewSession, Outcome, Postponed, Purged, Repeated, ScopeBuf, ScopeKind, Seat, SessionKey,
+    Settled, SignOff, SignedOff, Store, StoredKeyRing, Target, Terms, Touch,
 };
 use crate::audit::AuditEvent;
 use crate::time::Timestamp;
@@ -36,6 +36,7 @@ struct State {
     by_subject: HashMap<Subject, BTreeSet<SessionId>>,
     tokens: HashMap<TokenHash, SessionId>,
     families: HashMap<TokenHash, Family>,
+    links: BTreeMap<IntentKey, Link>,
     /// Invariant: in growing order of position.
     log: Vec<Revocation>,
     /// The last position and the latest expiry of every wide scope in the log.
@@ -48,6 +49,14 @@ struct State {
 struct Row {
     session: Session,
     destroyed: bool,
+}
+
+/// A session of another store: what becomes an intent.
+#[derive(Debug)]
+struct Link {
+    intent: Intent,
+    /// Its session is destroyed, or it was tried.
+    ended: bool,
 }
 
 impl MemoryStore {
@@ -120,6 +129,10 @@ impl State {
         row.session.claims = None;
         let expires_at = row.session.expires_at.saturating_add(request.margin);
         let event = request.audit(Some(&row.session.subject), Some(&id), 1, now);
+        for link in self.links.range_mut(links_of(id)).map(|(_, link)| link).filter(|link| !link.ended) {
+            link.ended = true;
+            link.intent.retry_at = now;
+        }
         if revoke {
             self.append(Scope::Session(id.as_bytes()), expires_at, now)?;
         }
@@ -150,8 +163,14 @@ impl State {
             self.destroy(replace.id, &replace.sign_off(), now, true)?;
         }
         let born = self.advance(now)?;
-        let row = Row { session: Session { born, version: 1, ..session.clone() }, destroyed: false };
-        self.sessions.insert(session.id, row);
+        for (number, elsewhere) in (0..).zip(&session.elsewhere) {
+            let key = IntentKey { session: session.id, number };
+            let (subject, elsewhere) = (session.subject.clone(), elsewhere.clone());
+            let intent = Intent { key, subject, elsewhere, attempts: 0, retry_at: session.expires_at, trouble: None };
+            self.links.insert(key, Link { intent, ended: false });
+        }
+        let kept = Session { born, version: 1, elsewhere: Vec::new(), ..session.clone() };
+        self.sessions.insert(session.id, Row { session: kept, destroyed: false });
         self.by_subject.entry(session.subject.clone()).or_default().insert(session.id);
         if let Some(token) = token {
             self.tokens.insert(*token, session.id);
@@ -340,6 +359,46 @@ impl Store for MemoryStore {
         Ok(Exchanged { outcomes, page })
     }
 
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+        let state = self.lock()?;
+        // It looks at the living too: that is only the memory store's to afford.
+        let asked = state.links.values().filter(|Link { intent, ended }| match of {
+            IntentsOf::All => *ended || intent.retry_at <= now,
+            IntentsOf::Due => intent.retry_at <= now,
+            IntentsOf::Sessions(ids) => *ended && ids.contains(&intent.key.session),
+            IntentsOf::Subject(subject) => *ended && intent.subject == *subject,
+        });
+        let mut intents: Vec<_> = asked.map(|link| link.intent.clone()).collect();
+        intents.sort_by_key(|intent| intent.retry_at);
+        intents.truncate(limit as usize);
+        Ok(intents)
+    }
+
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+        let mut state = self.lock()?;
+        let mut written = Vec::with_capacity(postponed.len());
+        for one in postponed {
+            let link = state.links.get_mut(&one.key).filter(|link| link.intent.attempts == one.read);
+            written.push(link.is_some());
+            let Some(link) = link else { continue };
+            link.ended = true;
+            link.intent.attempts = one.attempts;
+            (link.intent.retry_at, link.intent.trouble) = (one.retry_at, one.trouble);
+            state.audit.extend(one.audit.clone());
+        }
+        Ok(written)
+    }
+
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+        let mut state = self.lock()?;
+        for one in settled {
+            if state.links.remove(&one.key).is_some() {
+                state.audit.push(one.audit.clone());
+            }
+        }
+        Ok(())
+    }
+
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         let state = self.lock()?;
         let start = state.log.partition_point(|entry| entry.position() <= after);
@@ -363,7 +422,8 @@ impl Store for MemoryStore {
 
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
         let mut state = self.lock()?;
-        let over = state.sessions.values().filter(|row| row.session.expires_at <= horizon);
+        let settled = |id| state.links.range(links_of(id)).next().is_none();
+        let over = state.sessions.values().filter(|row| row.session.expires_at <= horizon && settled(row.session.id));
         let over: HashSet<_> = over.take(limit as usize).map(|row| row.session.id).collect();
         for id in &over {
             let row = state.sessions.remove(id);
@@ -398,6 +458,10 @@ impl Store for MemoryStore {
         state.key_ring = Some(StoredKeyRing { version: expected + 1, document: document.to_owned() });
         Ok(true)
     }
+}
+
+fn links_of(session: SessionId) -> RangeInclusive<IntentKey> {
+    IntentKey { session, number: 0 }..=IntentKey { session, number: u32::MAX }
 }
 
 const _: () = assert!(ScopeKind::ALL.len() == 6, "a new kind of scope must be considered in `live`");

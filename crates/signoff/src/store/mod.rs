@@ -3,6 +3,7 @@
 
 mod create;
 mod exchange;
+mod intent;
 mod memory;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::{Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, T
 
 pub use create::{CreateOutcome, CreatedSessions, NewSession, Replace, Touch};
 pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
+pub use intent::{Intent, IntentKey, IntentsOf, Postponed, Settled};
 pub use memory::MemoryStore;
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 
@@ -44,6 +46,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// - [`CreateOutcome::Created`]: born at a position of its own. [`Session::born`] of the argument is ignored, its version
     ///   becomes 1.
+    /// - [`Session::elsewhere`] is kept for [`Store::intents`]; no verb that returns a session returns it.
     /// - Never overwrites: [`CreateOutcome::Conflict`] when the id, the hash or the family exists, dead or alive, or if an
     ///   earlier request of the batch made it. Such a request changes nothing, and its neighbours do not suffer.
     /// - [`NewSession::replaces`]: first the old session is signed off as [`Replace::sign_off`] says: destroyed, revoked
@@ -132,6 +135,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// - Positions and the page are as in [`Store::sign_off`]. Without a reuse the head stays.
     async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error>;
 
+    /// What must be destroyed in other stores and is not yet, at most `limit`, in the order of [`Intent::retry_at`].
+    ///
+    /// - An intent is one of [`Session::elsewhere`] of a destroyed session, from the very commit that destroyed it, by
+    ///   whatever verb; also of one that was not destroyed, from its absolute end on, but for [`IntentsOf::Sessions`] and
+    ///   [`IntentsOf::Subject`] only once it was postponed. It ends when it is settled.
+    /// - [`IntentsOf::Due`]: those whose `retry_at` is at or before `now`. Until it is postponed it is due since its session
+    ///   was destroyed, or at its absolute end.
+    /// - The work is bounded by what ended since the last call, not by the living; what is left, the next call finds.
+    async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error>;
+
+    /// Writes down attempts, with their audit records, and says for each whether it was written.
+    ///
+    /// - An intent that is settled, or has other attempts than were read, stays as it is, and gets no record: of several
+    ///   nodes that try the same, one is told `true`.
+    async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error>;
+
+    /// Ends intents, with the audit record of each that this call ended.
+    ///
+    /// - Settling what is settled, or what never was, succeeds and leaves no record.
+    async fn settle(&self, settled: &[Settled]) -> Result<(), Error>;
+
     /// The log after a position, in order, complete, at most `limit` entries, read in one snapshot together with the
     /// head.
     ///
@@ -145,9 +169,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The newest audit records of a subject, newest first.
     async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error>;
 
-    /// Deletes at most `limit` sessions whose absolute end, and at most `limit` log entries whose expiry, is at or
+    /// Deletes at most `limit` settled sessions whose absolute end, and at most `limit` log entries whose expiry, is at or
     /// before `horizon`, with their tokens and families. Never a live revocation, never an audit record.
     ///
+    /// - A session is settled when it has no sessions in other stores, or all of those intents are settled.
     /// - Forgets at most `limit` sealed successors whose grace was over at `horizon`.
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error>;
 
@@ -450,6 +475,15 @@ macro_rules! forward {
             }
             async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
                 (**self).exchange(batch, now).await
+            }
+            async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
+                (**self).intents(of, limit, now).await
+            }
+            async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
+                (**self).postpone(postponed).await
+            }
+            async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
+                (**self).settle(settled).await
             }
             async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
                 (**self).log_after(after, limit).await

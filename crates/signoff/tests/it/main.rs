@@ -6,6 +6,8 @@ mod attacks;
 mod attacks_page;
 mod bank;
 mod conformance;
+mod elsewhere;
+mod elsewhere_faults;
 mod faults;
 mod fence;
 mod foreign;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use signoff_revocation::{Revocation, Scope, ScopeKind};
 
-use super::{MemoryStore, Row, State};
+use super::{Link, MemoryStore, Row, State};
 use crate::audit::{Actor, AuditEvent, AuditKind, Context, Reason};
-use crate::store::{Family, SealedSuccessor, StoredKeyRing, Terms};
+use crate::elsewhere::{Elsewhere, Trouble};
+use crate::store::{Family, Intent, IntentKey, SealedSuccessor, StoredKeyRing, Terms};
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, TokenHash};
 
@@ -51,6 +52,7 @@ struct Snapshot {
     sessions: Vec<SessionDoc>,
     tokens: Vec<([u8; 32], [u8; 16])>,
     families: Vec<FamilyDoc>,
+    links: Vec<LinkDoc>,
     /// Position, kind, id and end of each entry.
     log: Vec<(u64, u8, Vec<u8>, i64)>,
     audit: Vec<EventDoc>,
@@ -65,6 +67,7 @@ struct SessionDoc {
     client_id: String,
     born: u64,
     created_at: i64,
+    authenticated_at: i64,
     last_seen_at: i64,
     idle_expires_at: i64,
     expires_at: i64,
@@ -88,6 +91,20 @@ struct FamilyDoc {
     grace_until: i64,
     generation: u64,
     reuse: Option<[u8; 16]>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinkDoc {
+    session: [u8; 16],
+    number: u32,
+    subject: String,
+    destroyer: String,
+    key: String,
+    attempts: u32,
+    retry_at: i64,
+    trouble: Option<String>,
+    ended: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +137,7 @@ impl Snapshot {
             sessions: state.sessions.values().map(SessionDoc::of).collect(),
             tokens: state.tokens.iter().map(|(hash, id)| (*hash.as_bytes(), *id.as_bytes())).collect(),
             families: state.families.iter().map(|(key, family)| FamilyDoc::of(key, family)).collect(),
+            links: state.links.values().map(LinkDoc::of).collect(),
             log: state.log.iter().map(entry).collect(),
             audit: state.audit.iter().map(EventDoc::of).collect(),
             key_ring: state.key_ring.as_ref().map(|ring| (ring.version, ring.document.clone())),
@@ -141,6 +159,10 @@ impl Snapshot {
             .map(|(hash, id)| (TokenHash::from_bytes(hash), SessionId::from_bytes(id)))
             .collect();
         state.families = self.families.into_iter().map(FamilyDoc::into_family).collect::<Result<HashMap<_, _>, _>>()?;
+        for link in self.links {
+            let link = link.into_link()?;
+            state.links.insert(link.intent.key, link);
+        }
         for (at, kind, id, expires_at) in self.log {
             let scope = ScopeKind::from_code(kind).and_then(|kind| Scope::from_parts(kind, &id)).ok_or_else(broken)?;
             let entry = Revocation::new(scope, position(at)?, time(expires_at)?);
@@ -166,6 +188,7 @@ impl SessionDoc {
             client_id: session.client_id.as_str().to_owned(),
             born: session.born.get(),
             created_at: session.created_at.as_micros(),
+            authenticated_at: session.authenticated_at.as_micros(),
             last_seen_at: session.last_seen_at.as_micros(),
             idle_expires_at: session.idle_expires_at.as_micros(),
             expires_at: session.expires_at.as_micros(),
@@ -186,6 +209,7 @@ impl SessionDoc {
             client_id: ClientId::new(&self.client_id).map_err(|_| broken())?,
             born: position(self.born)?,
             created_at: time(self.created_at)?,
+            authenticated_at: time(self.authenticated_at)?,
             last_seen_at: time(self.last_seen_at)?,
             idle_expires_at: time(self.idle_expires_at)?,
             expires_at: time(self.expires_at)?,
@@ -195,6 +219,7 @@ impl SessionDoc {
             version: self.version,
             device: self.device,
             context: self.context.into_context()?,
+            elsewhere: Vec::new(),
         };
         Ok(Row { session, destroyed: self.destroyed })
     }
@@ -225,6 +250,35 @@ impl FamilyDoc {
             reuse: self.reuse.map(LogoutId::from_bytes),
         };
         Ok((TokenHash::from_bytes(self.key), family))
+    }
+}
+
+impl LinkDoc {
+    fn of(link: &Link) -> Self {
+        let Link { intent, ended } = link;
+        Self {
+            session: *intent.key.session.as_bytes(),
+            number: intent.key.number,
+            subject: intent.subject.as_str().to_owned(),
+            destroyer: intent.elsewhere.destroyer().to_owned(),
+            key: intent.elsewhere.key().to_owned(),
+            attempts: intent.attempts,
+            retry_at: intent.retry_at.as_micros(),
+            trouble: intent.trouble.map(|trouble| trouble.as_str().to_owned()),
+            ended: *ended,
+        }
+    }
+
+    fn into_link(self) -> Result<Link, Error> {
+        let intent = Intent {
+            key: IntentKey { session: SessionId::from_bytes(self.session), number: self.number },
+            subject: subject(&self.subject)?,
+            elsewhere: Elsewhere::new(self.destroyer, self.key),
+            attempts: self.attempts,
+            retry_at: time(self.retry_at)?,
+            trouble: self.trouble.map(|word| Trouble::from_word(&word).ok_or_else(broken)).transpose()?,
+        };
+        Ok(Link { intent, ended: self.ended })
     }
 }
 

@@ -1,0 +1,6 @@
+//! Real Redis servers, and what becomes of a logout when they stop in the middle of it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod outages;
+mod sessions;
