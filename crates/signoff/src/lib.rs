@@ -78,6 +78,7 @@ mod jws;
 mod keeper;
 mod logout;
 mod mint;
+mod purge;
 mod rejection;
 mod seal;
 mod secret;

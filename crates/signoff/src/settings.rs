@@ -90,7 +90,7 @@ pub struct Settings {
     pub peppers: Peppers,
     /// How many bytes of memory live revocations may take: at most 18 for each session that was logged out before its
     /// last token expired, 32 for each person, and 100,000 for the rest. Beyond, **nothing is accepted** and no logout
-    /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
+    /// succeeds until a purge or a larger limit makes room: a revocation is never
     /// dropped for another. Defaults to no limit, because refusing everybody is the worse surprise.
     pub revocation_bytes: usize,
     /// How long a logout or a refresh waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
@@ -98,6 +98,10 @@ pub struct Settings {
     pub commit_timeout: Duration,
     /// How many logouts, or refreshes, share a transaction at the most. Defaults to 256; 1 gives each its own.
     pub commit_batch: usize,
+    /// How often what is long over is deleted from the store and from memory ([`Signoff::purge`](crate::Signoff::purge)),
+    /// within a quarter more or less; at least a second. `None`: the application calls it. Defaults to 5 minutes, because
+    /// little and often disturbs nobody.
+    pub purge_every: Option<Duration>,
 }
 
 impl Settings {
@@ -121,6 +125,7 @@ impl Settings {
             revocation_bytes: usize::MAX,
             commit_timeout: Duration::from_secs(5),
             commit_batch: 256,
+            purge_every: Some(Duration::from_secs(5 * 60)),
         }
     }
 
@@ -146,6 +151,9 @@ impl Settings {
         }
         if self.commit_batch == 0 || self.commit_timeout.is_zero() {
             return misuse("commit_batch and commit_timeout must not be zero");
+        }
+        if self.purge_every.is_some_and(|every| every < second) {
+            return misuse("purge_every is at least a second");
         }
         if self.refresh.is_some() && self.delivery != Delivery::Jwt {
             return misuse("refresh tokens are for JWTs: an opaque token lives as long as its session");
@@ -204,7 +212,7 @@ mod tests {
     fn bad_settings_are_misuse() {
         let good = || Settings::new("iss", "aud");
         assert!(good().into_policy().is_ok());
-        let change: [fn(&mut Settings); 11] = [
+        let change: [fn(&mut Settings); 12] = [
             |s| s.issuer.clear(),
             |s| s.audience = "a\n".into(),
             |s| s.client_id.clear(),
@@ -215,6 +223,7 @@ mod tests {
             |s| s.foreign_lifetime = Duration::ZERO,
             |s| s.foreign_lifetime = Duration::from_secs(401 * 86_400),
             |s| s.commit_batch = 0,
+            |s| s.purge_every = Some(Duration::from_millis(999)),
             |s| (s.delivery, s.refresh) = (Delivery::Opaque, Some(Refresh::default())),
         ];
         for change in change {

@@ -220,10 +220,10 @@ impl Store for SqliteStore {
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
         let mut transaction = self.begin().await?;
         let sessions = sessions::purge(&mut transaction, horizon, limit).await?;
-        exchange::forget(&mut transaction, horizon, limit).await?;
+        let successors = exchange::forget(&mut transaction, horizon, limit).await?;
         let revocations = log::purge(&mut transaction, horizon, limit).await?;
         transaction.commit().await.map_err(database)?;
-        Ok(Purged { sessions, revocations })
+        Ok(Purged { sessions, revocations, successors })
     }
 
     async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {

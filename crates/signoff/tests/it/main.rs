@@ -18,6 +18,7 @@ mod key_ring;
 mod kinds;
 mod logout;
 mod oracle;
+mod purging;
 mod refresh;
 mod refresh_faults;
 mod refresh_model;
