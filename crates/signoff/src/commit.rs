@@ -12,6 +12,7 @@ use std::time::Duration;
 use signoff_revocation::{ApplyError, LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::lost::{self, Trace};
 use crate::store::{Outcome, Seated, SignOff, Store};
 use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Position, steps};
@@ -27,6 +28,20 @@ pub(crate) trait Verb: Send + Sync + 'static {
     const STEPS: [&'static str; 4];
     /// A request that is repeated gets the outcome of the first time, so a lost answer is found out by repeating it.
     const REPEATABLE: bool;
+
+    /// What became of requests whose answer was lost, in order. They began when `replica` was at `since`.
+    fn find_out(
+        _store: &dyn Store,
+        _replica: &Replica,
+        requests: &[Self::Request],
+        _since: Position,
+    ) -> impl Future<Output = Result<Vec<Trace<Self::Request, Self::Outcome>>, Error>> + Send {
+        let trace = |request: &Self::Request| match Self::REPEATABLE {
+            true => Trace::Repeat(request.clone()),
+            false => Trace::Unseen,
+        };
+        std::future::ready(Ok(requests.iter().map(trace).collect()))
+    }
 
     /// Asks the store, and gives one outcome per request, in order.
     fn run(
@@ -54,6 +69,15 @@ impl Verb for SignOffs {
     async fn run(store: &dyn Store, requests: &[SignOff], now: Timestamp) -> Result<(Vec<Outcome>, LogPage), Error> {
         let signed_off = store.sign_off(requests, now).await?;
         Ok((signed_off.outcomes, signed_off.page))
+    }
+
+    async fn find_out(
+        store: &dyn Store,
+        replica: &Replica,
+        requests: &[SignOff],
+        since: Position,
+    ) -> Result<Vec<Trace<SignOff, Outcome>>, Error> {
+        lost::find_out(store, replica, requests, since).await
     }
 
     fn decided(&self, _: &[SignOff], _: &[Outcome], _: Timestamp) {}
@@ -117,6 +141,8 @@ impl HighMark {
 
 /// A full queue makes callers wait, and their time limit turns that into an error: back-pressure, never loss.
 const QUEUE: usize = 1024;
+/// How long it is looked for what became of a commit whose answer was lost. A person is waiting.
+const LOOK_UP: Duration = Duration::from_secs(1);
 /// How many entries are read from the log at once.
 const PAGE: u32 = 10_000;
 
@@ -207,11 +233,53 @@ impl Worker {
         verb: &V,
         requests: &[V::Request],
     ) -> Vec<Result<Committed<V::Outcome>, Error>> {
-        let mut whole = self.commit_together(verb, requests).await;
-        if V::REPEATABLE && whole.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
-            // The answer may have been lost after the commit. The same requests once more find that out.
-            whole = self.commit_together(verb, requests).await;
+        let since = self.replica.applied();
+        match self.commit_together(verb, requests).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.find_out(verb, requests, since, error).await,
+            whole => self.settle(verb, requests, whole).await,
         }
+    }
+
+    /// The answer may have been lost after the commit. Once, it is looked for what became of it.
+    async fn find_out<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+        since: Position,
+        lost: Error,
+    ) -> Vec<Result<Committed<V::Outcome>, Error>> {
+        let looked = V::find_out(&*self.store, &self.replica, requests, since);
+        let Ok(Ok(traces)) = tokio::time::timeout(LOOK_UP, looked).await else {
+            return requests.iter().map(|_| Err(lost.clone())).collect();
+        };
+        let again: Vec<_> = traces
+            .iter()
+            .filter_map(|trace| match trace {
+                Trace::Repeat(request) => Some(request.clone()),
+                Trace::Done(_) | Trace::Unseen => None,
+            })
+            .collect();
+        let mut repeated = match again.is_empty() {
+            true => Vec::new(),
+            false => self.settle(verb, &again, self.commit_together(verb, &again).await).await,
+        }
+        .into_iter();
+        let position = self.replica.applied();
+        let result = |trace| match trace {
+            Trace::Done(outcome) => Ok(Committed { outcome, position }),
+            Trace::Repeat(_) => repeated.next().unwrap_or_else(|| Err(lost.clone())),
+            Trace::Unseen => Err(lost.clone()),
+        };
+        traces.into_iter().map(result).collect()
+    }
+
+    /// One result per request of a group that was committed, or not, as a whole.
+    async fn settle<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+        whole: Result<Vec<Committed<V::Outcome>>, Error>,
+    ) -> Vec<Result<Committed<V::Outcome>, Error>> {
         match whole {
             Ok(committed) => committed.into_iter().map(Ok).collect(),
             // The fault of one request must not fail its neighbours: each gets a transaction of its own.
@@ -262,7 +330,7 @@ impl Worker {
     /// A transaction may have committed although its answer was lost. If so, the log tells, and the tokens die here before
     /// the caller hears of the error; if the log cannot be read either, the retry will find out.
     async fn look_up_lost_answer(&self) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
+        let _ = tokio::time::timeout(LOOK_UP, catch_up(&*self.store, &self.replica)).await;
     }
 
     fn now(&self) -> Result<Timestamp, Error> {

@@ -77,6 +77,7 @@ mod json;
 mod jws;
 mod keeper;
 mod logout;
+mod lost;
 mod mint;
 mod purge;
 mod rejection;

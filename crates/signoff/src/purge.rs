@@ -98,7 +98,8 @@ async fn tend(purger: Weak<Purger>, every: Duration) {
         tokio::time::sleep(scattered(pause)).await;
         let Some(purger) = purger.upgrade() else { return };
         let round = unless_panicking(async { purger.purge_on(purger.purge().await?).await });
-        match round.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the store panicked during a purge"))) {
+        match round.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the store panicked during a purge")))
+        {
             Ok(()) => (pause, retry) = (every, FIRST_RETRY),
             Err(error) => {
                 // Nothing depends on it but disk and memory, and what is over stays over.

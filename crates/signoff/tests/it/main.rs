@@ -17,6 +17,7 @@ mod interop;
 mod key_ring;
 mod kinds;
 mod logout;
+mod model;
 mod oracle;
 mod purging;
 mod refresh;
