@@ -186,8 +186,8 @@ async fn the_end_of_a_session_whose_answer_was_lost_is_in_force_when_the_retry_s
     let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
     let issued = bank.log_in("alice").await;
     let (alice, id) = (crate::bank::subject("alice"), issued.session.id);
-    // The session is found; the commit happens, but its answer is lost, and so is that of the log.
-    switch.fail(1, 2, Fault::AnswerLost);
+    // The session is found; the commit happens, but its answer is lost, and so are those of the log.
+    switch.fail(1, 3, Fault::AnswerLost);
     assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.is_err());
     assert!(bank.accepts(issued.token.expose()).await, "nobody was told that it ended");
     assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.unwrap().is_none());

@@ -65,8 +65,9 @@ async fn between_batches_it_rests() {
     let store = Arc::new(MemoryStore::new());
     let _bank = long_ago(Arc::clone(&store), Some(EVERY), 2_500).await;
     let mut seen = Vec::new();
-    for _ in 0..SURELY.as_millis() / 10 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    tokio::time::sleep(EVERY * 3 / 4 - secs(1)).await;
+    for _ in 0..secs(34).as_millis() / 20 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
         let left = left(&*store).await;
         if seen.last() != Some(&left) {
             seen.push(left);

@@ -85,11 +85,13 @@ pub(super) struct Answer {
     pub(super) said: Said,
     pub(super) began: Option<Held>,
     pub(super) token: Option<String>,
+    /// Sessions that were listed. Which ones these are is known when all who asked at once have got theirs.
+    pub(super) listed: Option<Vec<SessionId>>,
 }
 
 impl From<Said> for Answer {
     fn from(said: Said) -> Self {
-        Self { said, began: None, token: None }
+        Self { said, began: None, token: None, listed: None }
     }
 }
 
@@ -115,7 +117,7 @@ pub(super) async fn perform(
                 tokens: vec![token.expose().to_owned()],
                 refresh: refresh.iter().cloned().collect(),
             };
-            Answer { said: Said::Began { refresh }, began: Some(began), token: None }
+            Answer { said: Said::Began { refresh }, began: Some(began), token: None, listed: None }
         }
         Act::Authenticate { slot, token } => {
             let token = held.get(*slot).and_then(Option::as_ref).and_then(|held| held.tokens.get(*token));
@@ -126,7 +128,7 @@ pub(super) async fn perform(
         Act::Renew { live, .. } => match rejection(signoff.renew(live, Context::new()).await)? {
             Ok(issued) => {
                 let token = Some(issued.token.expose().to_owned());
-                Answer { said: Said::Renewed(true), began: None, token }
+                Answer { said: Said::Renewed(true), began: None, token, listed: None }
             }
             Err(_) => Said::Renewed(false).into(),
         },
@@ -141,7 +143,8 @@ pub(super) async fn perform(
         Act::Refresh { presented, .. } => match rejection(signoff.refresh(presented, Context::new()).await)? {
             Ok(refreshed) => {
                 let token = Some(refreshed.token.expose().to_owned());
-                Answer { said: Said::Refreshed(refreshed.refresh_token.expose().to_owned()), began: None, token }
+                let said = Said::Refreshed(refreshed.refresh_token.expose().to_owned());
+                Answer { said, began: None, token, listed: None }
             }
             Err(refused) => Said::NotRefreshed(refused).into(),
         },
@@ -178,12 +181,8 @@ pub(super) async fn perform(
         }
         Act::List { subject } => {
             let listed = signoff.sessions(&names.subject(*subject), None).await?;
-            let slot = |session: &Session| {
-                held.iter()
-                    .position(|held| held.as_ref().is_some_and(|held| held.id == session.id))
-                    .unwrap_or(usize::MAX)
-            };
-            Said::Listed(listed.iter().map(slot).collect()).into()
+            let listed = listed.iter().map(|session| session.id).collect();
+            Answer { said: Said::Nothing, began: None, token: None, listed: Some(listed) }
         }
         Act::Purge => {
             while signoff.purge().await? != crate::store::Purged::default() {}

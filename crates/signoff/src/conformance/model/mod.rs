@@ -16,7 +16,7 @@ use self::reference::Model;
 use super::races::all;
 use crate::refresh::Refresh;
 use crate::time::{ManualClock, Timestamp};
-use crate::{Algorithm, Error, KeySet, Settings, SigningKey, Signoff, Store};
+use crate::{Algorithm, Error, KeySet, SessionId, Settings, SigningKey, Signoff, Store};
 
 /// How many lives, and how long they are.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +121,7 @@ pub async fn lives_follow_the_model<S: Store>(mut open: impl AsyncFnMut() -> S, 
             }
             piece /= 2;
         }
-        panic!("life {life} of seed {}: {failure}\nof {ops:#?}", lives.seed);
+        panic!("life {life} of seed {}: {failure}\nof {ops:?}", lives.seed);
     }
     seen
 }
@@ -306,16 +306,27 @@ impl World {
         let (signoff, names, held) = (&self.signoff, self.names, &self.held);
         let answers = all(acts.iter().map(|act| perform(signoff, names, held, act)).collect()).await;
         let mut said = Vec::with_capacity(answers.len());
+        let mut lists = Vec::with_capacity(answers.len());
         for (act, answer) in acts.iter().zip(answers) {
-            let answer = answer.map_err(|error| format!("{act:?}: {error} {error:?}\nafter {:#?}", self.history))?;
+            let mut answer =
+                answer.map_err(|error| format!("{act:?}: {error} {error:?}\nafter {:#?}", self.history))?;
+            lists.push(answer.listed.take());
             said.push(self.keep(act, answer));
+        }
+        for (said, listed) in said.iter_mut().zip(lists) {
+            if let Some(listed) = listed {
+                let holder =
+                    |id: &SessionId| self.held.iter().position(|held| held.as_ref().is_some_and(|h| h.id == *id));
+                // A session that nobody has is none that the reference knows.
+                *said = Said::Listed(listed.iter().map(|id| holder(id).unwrap_or(usize::MAX)).collect());
+            }
         }
         self.judge(&acts, &said, seen)
     }
 
     /// Keeps what somebody got.
     fn keep(&mut self, act: &Act, answer: Answer) -> Said {
-        let Answer { said, began, token } = answer;
+        let Answer { said, began, token, .. } = answer;
         match act {
             Act::LogIn { slot, .. } => self.held[*slot] = began,
             Act::Refresh { slot, .. } | Act::Renew { slot, .. } => {
@@ -349,7 +360,7 @@ impl World {
         }
         if left.is_empty() {
             let models = &self.models;
-            return Err(format!("not what the reference says: {models:#?}\nafter {:#?}", self.history));
+            return Err(format!("not what the reference says: {models:?}\nafter {:#?}", self.history));
         }
         self.models = left;
         seen.answers += said.len() as u64;

@@ -135,17 +135,16 @@ impl Model {
                     })
             }
             (Act::Refresh { slot, presented }, said) => self.refresh(*slot, presented, said),
-            (Act::LogOut { slot, .. }, Said::Ended(ended)) => match ended {
+            (Act::LogOut { slot, token }, Said::Ended(ended)) => match ended {
                 Some(destroyed) => {
                     let expect = self.destroy(|n, _| n == *slot);
                     *destroyed == expect || self.may_be_purged(*slot)
                 }
-                // Nobody knows an opaque token whose session was purged.
-                None => self.rules.delivery == Delivery::Opaque && self.may_be_purged(*slot),
+                None => self.may_be_unknown(*slot, token),
             },
-            (Act::Everywhere { slot, .. }, Said::Ended(ended)) => match (ended, self.sessions.get(slot).cloned()) {
+            (Act::Everywhere { slot, token }, Said::Ended(ended)) => match (ended, self.sessions.get(slot).cloned()) {
                 (Some(destroyed), Some(own)) => self.ends(*destroyed, |_, one| one.subject == own.subject),
-                (None, Some(_)) => self.rules.delivery == Delivery::Opaque && self.may_be_purged(*slot),
+                (None, Some(_)) => self.may_be_unknown(*slot, token),
                 _ => false,
             },
             (Act::Others { slot, .. }, Said::Ended(Some(destroyed))) => {
@@ -305,6 +304,11 @@ impl Model {
 
     fn may_be_purged(&self, slot: usize) -> bool {
         self.sessions.get(&slot).is_some_and(|one| one.end <= self.purged)
+    }
+
+    /// A JWT speaks for itself; nobody knows another token whose session was purged.
+    fn may_be_unknown(&self, slot: usize, token: &str) -> bool {
+        !token.contains('.') && self.may_be_purged(slot)
     }
 
     fn idle_end(&self, end: Timestamp) -> Timestamp {
