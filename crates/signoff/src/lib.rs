@@ -81,6 +81,7 @@ mod lost;
 mod mint;
 mod purge;
 mod rejection;
+mod restore;
 mod seal;
 mod secret;
 mod session;

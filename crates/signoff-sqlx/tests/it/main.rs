@@ -18,6 +18,7 @@ mod model;
 mod ordering;
 mod purges;
 mod refresh;
+mod restore;
 mod server_crash;
 mod servers;
 mod service;
