@@ -143,6 +143,7 @@ impl HighMark {
 const QUEUE: usize = 1024;
 /// How long it is looked for what became of a commit whose answer was lost. A person is waiting.
 const LOOK_UP: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How many entries are read from the log at once.
 const PAGE: u32 = 10_000;
 
@@ -248,8 +249,16 @@ impl Worker {
         since: Position,
         lost: Error,
     ) -> Vec<Result<Committed<V::Outcome>, Error>> {
-        let looked = V::find_out(&*self.store, &self.replica, requests, since);
-        let Ok(Ok(traces)) = tokio::time::timeout(LOOK_UP, looked).await else {
+        // What broke the one connection may have broken others as well, so one refusal does not end the search.
+        let look = async {
+            loop {
+                match V::find_out(&*self.store, &self.replica, requests, since).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => tokio::time::sleep(LOOK_AGAIN).await,
+                    looked => break looked,
+                }
+            }
+        };
+        let Ok(Ok(traces)) = tokio::time::timeout(LOOK_UP, look).await else {
             return requests.iter().map(|_| Err(lost.clone())).collect();
         };
         let again: Vec<_> = traces

@@ -101,7 +101,16 @@ impl SqliteStore {
 
     /// A transaction that has the write lock from its first statement on.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(database)
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        match self.writer.begin_with(BEGIN).await {
+            // When the disk is full SQLite rolls back by itself, and sqlx, whose own rollback then fails, counts the
+            // transaction for ever. Only a new connection begins at none.
+            Err(sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed) => {
+                self.writer.acquire().await.map_err(database)?.close().await.map_err(database)?;
+                self.writer.begin_with(BEGIN).await.map_err(database)
+            }
+            begun => begun.map_err(database),
+        }
     }
 }
 

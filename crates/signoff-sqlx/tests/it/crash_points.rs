@@ -53,7 +53,7 @@ async fn judge(signoff: Signoff, tokens: [&str; 2], everywhere: bool, durable: b
     signoff.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_service_is_killed_at_every_point() {
     for (target, step, delivery) in points() {
         for database in Database::each() {

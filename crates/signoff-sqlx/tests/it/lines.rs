@@ -94,7 +94,8 @@ impl Far {
         self.line.spoil(way, at, how);
         let told = self.end(wide, &token).await;
         let context = format!("{:?}, {wide:?}, {how:?} at byte {at} {way:?}: {told:?}", self.database);
-        assert!(!self.line.is_pending(), "{context}: the byte never came");
+        // Numbers are not always written with as many bytes: the last ones may never come.
+        assert!(told.is_ok() || !self.line.is_pending(), "{context}: the byte never came");
         self.line.heal();
         match &told {
             Ok(_) => assert!(!accepts(&self.signoff, &token).await, "{context}: told, yet alive"),

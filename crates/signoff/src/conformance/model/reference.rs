@@ -181,7 +181,9 @@ impl Model {
                 let Some((end, revoked)) = one.tokens.get(token) else { return false };
                 accepted == (self.now < *end && !revoked && !one.destroyed && !one.cut_off)
             }
-            Delivery::Opaque => self.observe(slot, accepted),
+            // Memory may know an older idle end than the store, when the clock went back: seen alive there says nothing.
+            Delivery::Opaque if accepted => self.life(slot) != Life::Dead,
+            Delivery::Opaque => self.observe(slot, false),
         }
     }
 
