@@ -24,7 +24,7 @@ echo started
 read -r last
 kill -9 "$server" $(cat "/proc/$server/task/$server/children" 2>/dev/null) 2>/dev/null
 wait "$server" 2>/dev/null
-[ "$last" = keep ] || rm -rf "$folder"
+[ "$last" = keep ] || { umount -l "$folder/data" 2>/dev/null; rm -rf "$folder"; }
 "#;
 
 /// A server in a folder of its own, which is removed in the end.

@@ -10,6 +10,7 @@ mod guard;
 mod mariadb;
 mod postgres;
 mod programs;
+mod proxy;
 mod redis;
 mod template;
 
@@ -17,4 +18,5 @@ mod template;
 pub use guard::Failure;
 pub use mariadb::MariaDb;
 pub use postgres::Postgres;
+pub use proxy::{Proxy, Spoil, Way};
 pub use redis::Redis;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::guard::{Failure, Server, run};
-use crate::{programs, template};
+use crate::{Proxy, programs, template};
 
 /// A private server, whose `root` needs no password.
 #[derive(Debug)]
@@ -39,11 +39,24 @@ impl MariaDb {
     ///
     /// It is not installed, or does not start.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_on(None, settings)
+    }
+
+    /// As [`MariaDb::start`], with its data on a disk of so many bytes in memory, which can be full.
+    ///
+    /// # Errors
+    ///
+    /// As [`MariaDb::start`], and when this process may not mount.
+    pub fn start_small(bytes: u64, settings: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_on(Some(bytes), settings)
+    }
+
+    fn start_on(disk: Option<u64>, settings: &[(&str, &str)]) -> Result<Self, Failure> {
         let mariadbd = programs::find("mariadbd", PACKAGE)?;
         let client = programs::find("mariadb", PACKAGE)?;
         let version = run(Command::new(&mariadbd).args(["--no-defaults", "--version"]))?;
         let version = version.split_whitespace().nth(2).unwrap_or("unknown").replace('/', "-");
-        let folder = template::copy(&format!("mariadb-{version}"), None, make)?;
+        let folder = template::copy(&format!("mariadb-{version}"), None, disk, make)?;
         let option = |name: &str, value: PathBuf| {
             let mut option = OsString::from(name);
             option.push(value);
@@ -106,6 +119,26 @@ impl MariaDb {
     /// The URL of a database for a user, or for `user:password`.
     pub fn url(&self, user: &str, database: &str) -> String {
         format!("mysql://{user}@localhost/{database}?socket={}", self.server.folder().join("socket").display())
+    }
+
+    /// A line to the server that can be spoiled.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub fn line(&self) -> Result<Proxy, Failure> {
+        Proxy::to(&self.server.folder().join("socket"))
+    }
+
+    /// The URL of a database of this server, by way of such a line.
+    pub fn url_by(&self, line: &Proxy, url: &str) -> String {
+        let name = url.rsplit('/').find_map(|part| part.strip_suffix("?socket=")).unwrap_or_default();
+        format!("mysql://root@127.0.0.1:{}/{name}", line.port())
+    }
+
+    /// Where the server keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.server.folder().join("data")
     }
 
     /// Ends the server at once, with all its connections.

@@ -7,10 +7,12 @@ use std::process::Command;
 
 use crate::guard::{Failure, run};
 
-/// A new folder with a copy of the template called `name` in `data`. `make` fills a folder for the template.
+/// A new folder with a copy of the template called `name` in `data`, which is a disk of so many bytes if that is said.
+/// `make` fills a folder for the template.
 pub(crate) fn copy(
     name: &str,
     owner: Option<&str>,
+    disk: Option<u64>,
     make: impl Fn(&Path) -> Result<(), Failure>,
 ) -> Result<PathBuf, Failure> {
     let templates = templates()?;
@@ -31,8 +33,18 @@ pub(crate) fn copy(
         }
     }
     let folder = folder(owner)?;
-    run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&template).arg(folder.join("data")))?;
-    Ok(folder)
+    let data = folder.join("data");
+    fs::create_dir(&data)?;
+    if let Some(bytes) = disk {
+        let size = format!("size={bytes}");
+        // Only root may mount. What cannot be had is an error, not another test.
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "signoff-test"]).arg(&data))?;
+    }
+    let copied = run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(template.join(".")).arg(&data));
+    if copied.is_err() && disk.is_some() {
+        run(Command::new("umount").arg(&data))?;
+    }
+    copied.map(|_| folder)
 }
 
 /// A new temporary folder, which belongs to this user if the process is root.

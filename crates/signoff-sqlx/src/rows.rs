@@ -215,6 +215,10 @@ fn revocation(row: &impl Fields) -> Result<Option<Revocation>, Error> {
     // An entry that cannot be read may be a revocation: no start without it.
     let scope = kind.and_then(|kind| Scope::from_parts(kind, &id));
     let scope = scope.ok_or_else(|| damaged("a log entry has an unknown scope"))?;
+    // One that was cut or padded would revoke nobody.
+    if matches!(scope.kind(), ScopeKind::Session | ScopeKind::Token) && id.len() != 16 {
+        return Err(damaged("a log entry names a session or token that has no 16 bytes"));
+    }
     Ok(Some(Revocation::new(scope, position(at)?, timestamp(row.integer("expires_at")?)?)))
 }
 

@@ -13,6 +13,7 @@ use signoff_revocation::{ApplyError, LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::elsewhere::{Finisher, Finishing, Over};
+use crate::lost::{self, Trace};
 use crate::store::{CreateOutcome, NewSession, Outcome, Seated, SignOff, Store};
 use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Position, steps};
@@ -36,6 +37,20 @@ pub(crate) trait Verb: Send + Sync + 'static {
     /// Whether somebody waits for the answer, so that the whole group must not wait any longer.
     fn is_urgent(_: &Self::Request) -> bool {
         true
+    }
+
+    /// What became of requests whose answer was lost, in order. They began when `replica` was at `since`.
+    fn find_out(
+        _store: &dyn Store,
+        _replica: &Replica,
+        requests: &[Self::Request],
+        _since: Position,
+    ) -> impl Future<Output = Result<Vec<Trace<Self::Request, Self::Outcome>>, Error>> + Send {
+        let trace = |request: &Self::Request| match Self::REPEATABLE {
+            true => Trace::Repeat(request.clone()),
+            false => Trace::Unseen,
+        };
+        std::future::ready(Ok(requests.iter().map(trace).collect()))
     }
 
     /// Asks the store, and gives one outcome per request, in order, and the stretch of the log that was looked at, if any
@@ -78,6 +93,16 @@ impl Verb for SignOffs {
         let signed_off = store.sign_off(requests, now).await?;
         let endings = signed_off.outcomes.into_iter().map(|outcome| Ending { outcome, finishing: None });
         Ok((endings.collect(), Some(signed_off.page)))
+    }
+
+    async fn find_out(
+        store: &dyn Store,
+        replica: &Replica,
+        requests: &[SignOff],
+        since: Position,
+    ) -> Result<Vec<Trace<SignOff, Ending>>, Error> {
+        let traces = lost::find_out(store, replica, requests, since).await?;
+        Ok(traces.into_iter().map(|trace| trace.map(|outcome| Ending { outcome, finishing: None })).collect())
     }
 
     fn decided(&self, requests: &[SignOff], endings: &mut [Ending], _: Timestamp) {
@@ -178,6 +203,9 @@ impl HighMark {
 
 /// A full queue makes callers wait, and their time limit turns that into an error: back-pressure, never loss.
 const QUEUE: usize = 1024;
+/// How long it is looked for what became of a commit whose answer was lost. A person is waiting.
+const LOOK_UP: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How many entries are read from the log at once.
 const PAGE: u32 = 10_000;
 
@@ -283,11 +311,65 @@ impl Worker {
         verb: &V,
         requests: &[V::Request],
     ) -> Vec<Result<Committed<V::Outcome>, Error>> {
-        let mut whole = self.commit_together(verb, requests).await;
-        if V::REPEATABLE && whole.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
-            // The answer may have been lost after the commit. The same requests once more find that out.
-            whole = self.commit_together(verb, requests).await;
+        let since = self.replica.applied();
+        match self.commit_together(verb, requests).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.find_out(verb, requests, since, error).await,
+            whole => self.settle(verb, requests, whole).await,
         }
+    }
+
+    /// The answer may have been lost after the commit. Once, it is looked for what became of it.
+    async fn find_out<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+        since: Position,
+        lost: Error,
+    ) -> Vec<Result<Committed<V::Outcome>, Error>> {
+        // What broke the one connection may have broken others as well, so one refusal does not end the search.
+        let look = async {
+            loop {
+                match V::find_out(&*self.store, &self.replica, requests, since).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => tokio::time::sleep(LOOK_AGAIN).await,
+                    looked => break looked,
+                }
+            }
+        };
+        let Ok(Ok(traces)) = tokio::time::timeout(LOOK_UP, look).await else {
+            return requests.iter().map(|_| Err(lost.clone())).collect();
+        };
+        let again: Vec<_> = traces
+            .iter()
+            .filter_map(|trace| match trace {
+                Trace::Repeat(request) => Some(request.clone()),
+                Trace::Done(_) | Trace::Unseen => None,
+            })
+            .collect();
+        let mut repeated = match again.is_empty() {
+            true => Vec::new(),
+            false => self.settle(verb, &again, self.commit_together(verb, &again).await).await,
+        }
+        .into_iter();
+        let Ok(now) = self.now() else { return requests.iter().map(|_| Err(lost.clone())).collect() };
+        let position = self.replica.applied();
+        let result = |(trace, request)| match trace {
+            Trace::Done(mut outcome) => {
+                verb.decided(std::slice::from_ref(request), std::slice::from_mut(&mut outcome), now);
+                Ok(Committed { outcome, position })
+            }
+            Trace::Repeat(_) => repeated.next().unwrap_or_else(|| Err(lost.clone())),
+            Trace::Unseen => Err(lost.clone()),
+        };
+        traces.into_iter().zip(requests).map(result).collect()
+    }
+
+    /// One result per request of a group that was committed, or not, as a whole.
+    async fn settle<V: Verb>(
+        &self,
+        verb: &V,
+        requests: &[V::Request],
+        whole: Result<Vec<Committed<V::Outcome>>, Error>,
+    ) -> Vec<Result<Committed<V::Outcome>, Error>> {
         match whole {
             Ok(committed) => committed.into_iter().map(Ok).collect(),
             // The fault of one request must not fail its neighbours: each gets a transaction of its own.
@@ -342,7 +424,7 @@ impl Worker {
         if !V::LOGS {
             return;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), catch_up(&*self.store, &self.replica)).await;
+        let _ = tokio::time::timeout(LOOK_UP, catch_up(&*self.store, &self.replica)).await;
     }
 
     fn now(&self) -> Result<Timestamp, Error> {

@@ -201,10 +201,14 @@ impl fmt::Debug for Keeper {
     }
 }
 
-/// The task that looks after the ring.
+/// A task that looks after something until this is dropped: after the ring, for one.
 pub(crate) struct Tender(Option<JoinHandle<()>>);
 
 impl Tender {
+    pub(crate) const fn new(task: Option<JoinHandle<()>>) -> Self {
+        Self(task)
+    }
+
     /// Ends it, and waits until it has let go of the store.
     pub(crate) async fn close(mut self) {
         if let Some(task) = self.0.take() {

@@ -91,7 +91,7 @@ pub struct Settings {
     pub peppers: Peppers,
     /// How many bytes of memory live revocations may take: at most 18 for each session that was logged out before its
     /// last token expired, 32 for each person, and 100,000 for the rest. Beyond, **nothing is accepted** and no logout
-    /// succeeds until [`Signoff::purge`](crate::Signoff::purge) or a larger limit makes room: a revocation is never
+    /// succeeds until a purge or a larger limit makes room: a revocation is never
     /// dropped for another. Defaults to no limit, because refusing everybody is the worse surprise.
     pub revocation_bytes: usize,
     /// How long a logout, a refresh or a login waits for its commit before it reports [`ErrorKind::Unavailable`]; the commit goes on all the
@@ -102,6 +102,10 @@ pub struct Settings {
     /// What destroys sessions that are kept in other stores, by name. Defaults to none, because an application that has
     /// no other sessions should pay nothing for them.
     pub destroyers: Destroyers,
+    /// How often what is long over is deleted from the store and from memory ([`Signoff::purge`](crate::Signoff::purge)),
+    /// within a quarter more or less; at least a second. `None`: the application calls it. Defaults to 5 minutes, because
+    /// little and often disturbs nobody.
+    pub purge_every: Option<Duration>,
 }
 
 impl Settings {
@@ -126,6 +130,7 @@ impl Settings {
             commit_timeout: Duration::from_secs(5),
             commit_batch: 256,
             destroyers: Destroyers::new(),
+            purge_every: Some(Duration::from_secs(5 * 60)),
         }
     }
 
@@ -153,6 +158,9 @@ impl Settings {
             return misuse("commit_batch and commit_timeout must not be zero");
         }
         self.destroyers.check_times()?;
+        if self.purge_every.is_some_and(|every| every < second) {
+            return misuse("purge_every is at least a second");
+        }
         if self.refresh.is_some() && self.delivery != Delivery::Jwt {
             return misuse("refresh tokens are for JWTs: an opaque token lives as long as its session");
         }
@@ -210,7 +218,7 @@ mod tests {
     fn bad_settings_are_misuse() {
         let good = || Settings::new("iss", "aud");
         assert!(good().into_policy().is_ok());
-        let change: [fn(&mut Settings); 11] = [
+        let change: [fn(&mut Settings); 12] = [
             |s| s.issuer.clear(),
             |s| s.audience = "a\n".into(),
             |s| s.client_id.clear(),
@@ -221,6 +229,7 @@ mod tests {
             |s| s.foreign_lifetime = Duration::ZERO,
             |s| s.foreign_lifetime = Duration::from_secs(401 * 86_400),
             |s| s.commit_batch = 0,
+            |s| s.purge_every = Some(Duration::from_millis(999)),
             |s| (s.delivery, s.refresh) = (Delivery::Opaque, Some(Refresh::default())),
         ];
         for change in change {

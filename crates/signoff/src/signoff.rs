@@ -1,11 +1,11 @@
 //! `Signoff`, the one object that an application holds.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arc_swap::Guard;
 use quick_cache::sync::Cache;
-use signoff_revocation::{PurgeHorizon, Replica};
+use signoff_revocation::Replica;
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
@@ -13,6 +13,7 @@ use crate::commit::{Committer, Creates, HighMark, SignOffs, Worker, catch_up, un
 use crate::elsewhere::{Finisher, Over, Sweeper};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
+use crate::purge::Purger;
 use crate::refresh::Exchanges;
 use crate::restore::Restored;
 use crate::settings::Policy;
@@ -51,7 +52,9 @@ struct Inner {
     foreign_signatures: Signatures<foreign::Facts>,
     /// What the committer must stay above: see [`HighMark`].
     accepted: Arc<HighMark>,
-    horizon: Mutex<PurgeHorizon>,
+    purger: Arc<Purger>,
+    /// Ends with the last clone.
+    purging: Tender,
 }
 
 /// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
@@ -61,9 +64,6 @@ pub struct Ended {
     /// Sessions that this call destroyed. Those that a wide scope merely cut off are not counted.
     pub destroyed: u64,
 }
-
-/// How many rows of each kind one purge deletes at the most.
-const PURGE: u32 = 1_000;
 
 impl Signoff {
     /// Opens a store: agrees on its terms and loads the live part of the revocation log. Only then can anything be
@@ -118,6 +118,7 @@ impl Signoff {
         let keeper = Keeper::new(keys, keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
         let keeper = keeper.await?;
         let accepted = Arc::new(HighMark::default());
+        let purger = Purger::new(Arc::clone(&store), Arc::clone(&replica), Arc::clone(&clock), now);
         let worker = Worker {
             store: Arc::clone(&store),
             replica: Arc::clone(&replica),
@@ -143,7 +144,8 @@ impl Signoff {
             touched: Cache::new(policy.settings.session_cache),
             foreign_signatures: Signatures::new(policy.settings.signature_memory),
             accepted,
-            horizon: Mutex::new(PurgeHorizon::new(now, clock.elapsed())),
+            purging: purger.start(policy.settings.purge_every),
+            purger,
             tender: keeper.start(),
             sweeper: finisher.as_ref().map(|finisher| Sweeper::start(Arc::clone(finisher))),
             finisher,
@@ -158,6 +160,7 @@ impl Signoff {
     /// Works off the queues of logouts, refreshes, logins and touches, and frees the store for another opening, if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
+            inner.purging.close().await;
             inner.tender.close().await;
             inner.creator.close().await;
             inner.toucher.close().await;
@@ -251,30 +254,17 @@ impl Signoff {
         Ok(ended)
     }
 
-    /// Deletes a bounded number of sessions and revocations that are long over, from the store and from memory. Call it
-    /// now and then; nothing depends on it but disk and memory.
+    /// Deletes a bounded number of sessions and revocations that are long over, from the store and from memory. It is done
+    /// by itself every [`Settings::purge_every`]; nothing depends on it but disk and memory.
     ///
     /// Nothing is deleted in the first hour after opening, or less than a day after its end, so that a wall clock that
-    /// jumps ahead cannot make the dead live: see [`PurgeHorizon`].
+    /// jumps ahead cannot make the dead live: see [`PurgeHorizon`](signoff_revocation::PurgeHorizon).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unavailable`] when the store does not answer. Call it again later.
     pub async fn purge(&self) -> Result<Purged, Error> {
-        let horizon = {
-            let mut horizon = self.0.horizon.lock().unwrap_or_else(|poison| poison.into_inner());
-            horizon.advance(self.now()?, self.0.clock.elapsed())
-        };
-        let Some(horizon) = horizon else { return Ok(Purged::default()) };
-        let purged = self.store().purge(horizon, PURGE).await?;
-        for _ in 0..Replica::PARTS {
-            self.0.replica.purge_part(horizon);
-            // A part takes about a millisecond when ten million revocations are live.
-            tokio::task::yield_now().await;
-        }
-        // Where memory was short, what found no room may do so now.
-        self.catch_up().await?;
-        Ok(purged)
+        self.0.purger.purge().await
     }
 
     /// The newest audit records of a subject, newest first, at most 100.

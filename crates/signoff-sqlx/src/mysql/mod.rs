@@ -25,7 +25,8 @@ server_store! {
     /// `JSON_TABLE` and `SKIP LOCKED`. MySQL's `caching_sha2_password` needs a connection over TLS (feature `tls-rustls`)
     /// or sqlx's feature `mysql-rsa`. The binary log, if there is one, must not be in the STATEMENT format.
     ///
-    /// Durable: `innodb_flush_log_at_trx_commit`, `innodb_doublewrite` and `sync_binlog` are looked at when it is opened.
+    /// Durable: `innodb_flush_log_at_trx_commit`, `innodb_doublewrite`, `innodb_flush_method` and `sync_binlog` are looked at
+    /// when it is opened.
     MySqlStore, MySql, MySqlPool
 }
 
@@ -41,12 +42,13 @@ const MIGRATIONS: [(&str, &str); 7] = [
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
-const WEAKNESSES: [(&str, &str); 3] = [
+const WEAKNESSES: [(&str, &str); 4] = [
     (
         "flush_log",
         "innodb_flush_log_at_trx_commit is not 1: the last confirmed logouts are lost when power fails or the server dies",
     ),
     ("doublewrite", "innodb_doublewrite is off: a page that was half written when power failed stays damaged"),
+    ("flush_method", "innodb_flush_method is nosync or littlesync: confirmed logouts are lost when power fails"),
     (
         "binlog",
         "sync_binlog is not 1 although there is a binary log: confirmed logouts that it misses are undone after a crash",
@@ -59,10 +61,12 @@ impl Dialect for MySql {
     async fn prepare(connection: &mut MySqlConnection) -> Result<(), Error> {
         // Whatever the server's defaults are: a stricter level would lock gaps between the rows and make deadlocks of what
         // now waits, and a lax mode would cut what does not fit instead of refusing it. MariaDB cuts arrays made of rows,
-        // too, if they are longer than this.
+        // too, if they are longer than this. A client that is gone without a word may have locked the head of the log, so
+        // waiting for it ends; MariaDB also ends its transaction.
         let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                   SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'); \
-                   SET SESSION group_concat_max_len = 1073741824";
+                   SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'); \
+                   SET SESSION group_concat_max_len = 1073741824, SESSION innodb_lock_wait_timeout = 10 \
+                   /*M!100300 , SESSION idle_transaction_timeout = 10 */";
         sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
     }
 
@@ -77,6 +81,7 @@ impl Dialect for MySql {
     async fn weaknesses(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Error> {
         let sql = "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit <> 1 AS flush_log, \
                    CAST(@@GLOBAL.innodb_doublewrite AS CHAR) IN ('0', 'OFF', 'DETECT_ONLY') AS doublewrite, \
+                   CAST(@@GLOBAL.innodb_flush_method AS CHAR) IN ('nosync', 'littlesync') AS flush_method, \
                    @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1 AS `binlog`";
         let row = sqlx::query(sql).fetch_one(connection).await.map_err(database)?;
         let mut weaknesses = Vec::new();

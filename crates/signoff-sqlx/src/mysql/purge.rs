@@ -40,6 +40,7 @@ pub(super) async fn run(pool: &MySqlPool, horizon: Timestamp, limit: u32) -> Res
     // Alone, because it waits for exchanges under way, and so must hold nothing that they wait for.
     let sealed = "UPDATE signoff_refresh SET sealed = NULL, grace_until = 0 \
                   WHERE grace_until > 0 AND grace_until <= ? ORDER BY grace_until LIMIT ?";
-    sqlx::query(sealed).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
-    Ok(Purged { sessions, revocations })
+    let query = sqlx::query(sealed).bind(horizon.as_micros()).bind(limit);
+    let successors = query.execute(&mut *connection).await.map_err(database)?.rows_affected();
+    Ok(Purged { sessions, revocations, successors })
 }

@@ -52,8 +52,10 @@ impl Dialect for Postgres {
         // statement of ours goes by a key: one plan serves all its calls, and as that may be made while the tables are
         // still empty, it must not be to read them whole.
         let sql = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                   SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
-        sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
+                   SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; \
+                   SET idle_in_transaction_session_timeout = '10s'";
+        sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(database)?;
+        wait_for_locks(connection, Patience::Short).await
     }
 
     async fn own(connection: &mut PgConnection) -> Result<bool, Error> {
@@ -86,6 +88,25 @@ impl Dialect for Postgres {
     }
 
     async fn migrate(connection: &mut PgConnection) -> Result<(), Error> {
-        migrator(&MIGRATIONS).run_direct(None, connection, false).await.map_err(migration)
+        // Another node that migrates has the lock for as long as it takes.
+        wait_for_locks(connection, Patience::Endless).await?;
+        migrator(&MIGRATIONS).run_direct(None, &mut *connection, false).await.map_err(migration)?;
+        wait_for_locks(connection, Patience::Short).await
     }
+}
+
+/// How long to wait for what somebody else has locked.
+enum Patience {
+    Endless,
+    /// A client that is gone without a word may have locked the head of the log, and a server that waits for it does not
+    /// notice that its own client has given up. So both waits end: this one, and that for a transaction's next statement.
+    Short,
+}
+
+async fn wait_for_locks(connection: &mut PgConnection, patience: Patience) -> Result<(), Error> {
+    let sql = match patience {
+        Patience::Endless => "SET lock_timeout = 0",
+        Patience::Short => "SET lock_timeout = '10s'",
+    };
+    sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
 }

@@ -29,6 +29,6 @@ pub(super) async fn run(pool: &PgPool, horizon: Timestamp, limit: u32) -> Result
         *deleted = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
     }
     transaction.commit().await.map_err(database)?;
-    let [sessions, _, _, revocations] = deleted;
-    Ok(Purged { sessions, revocations })
+    let [sessions, successors, _, revocations] = deleted;
+    Ok(Purged { sessions, revocations, successors })
 }

@@ -65,9 +65,9 @@ pub(super) async fn find(pool: &SqlitePool, family: &TokenHash) -> Result<Option
 }
 
 /// Forgets sealed successors whose grace was over at `horizon`.
-pub(super) async fn forget(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<(), Error> {
+pub(super) async fn forget(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
     let sql = "UPDATE signoff_refresh SET sealed = NULL WHERE family IN (SELECT family FROM signoff_refresh \
                WHERE sealed IS NOT NULL AND grace_until <= ? ORDER BY grace_until LIMIT ?)";
     let done = sqlx::query(sql).bind(horizon.as_micros()).bind(limit).execute(connection).await;
-    done.map(|_| ()).map_err(database)
+    done.map(|done| done.rows_affected()).map_err(database)
 }

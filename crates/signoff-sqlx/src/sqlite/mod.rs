@@ -107,7 +107,16 @@ impl SqliteStore {
 
     /// A transaction that has the write lock from its first statement on.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(database)
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        match self.writer.begin_with(BEGIN).await {
+            // When the disk is full SQLite rolls back by itself, and sqlx, whose own rollback then fails, counts the
+            // transaction for ever. Only a new connection begins at none.
+            Err(sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed) => {
+                self.writer.acquire().await.map_err(database)?.close().await.map_err(database)?;
+                self.writer.begin_with(BEGIN).await.map_err(database)
+            }
+            begun => begun.map_err(database),
+        }
     }
 
     async fn create(&self, batch: &[NewSession], look: Look, now: Timestamp) -> Result<CreatedSessions, Error> {
@@ -228,10 +237,10 @@ impl Store for SqliteStore {
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
         let mut transaction = self.begin().await?;
         let sessions = sessions::purge(&mut transaction, horizon, limit).await?;
-        exchange::forget(&mut transaction, horizon, limit).await?;
+        let successors = exchange::forget(&mut transaction, horizon, limit).await?;
         let revocations = log::purge(&mut transaction, horizon, limit).await?;
         transaction.commit().await.map_err(database)?;
-        Ok(Purged { sessions, revocations })
+        Ok(Purged { sessions, revocations, successors })
     }
 
     async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {

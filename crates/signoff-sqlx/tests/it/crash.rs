@@ -1,21 +1,22 @@
 //! A process that is killed at any point of a logout, and callers that vanish at any await: the session is wholly
 //! alive and nobody was told otherwise, or it is dead; and a retry completes.
 
+use std::ffi::OsStr;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll};
 
 use signoff::{Cause, Delivery, Signoff};
 
-use crate::service::{BOTH, accepts, alice, log_in, open};
+use crate::service::{BOTH, accepts, alice, log_in, open, open_at};
 
 /// Every named point, in order. `the_points_are_these` proves that none is missing.
-const STEPS: [&str; 12] = [
+pub(crate) const STEPS: [&str; 12] = [
     "logout: queued",
     "logout: before the transaction",
     "sign-off: begun",
@@ -30,7 +31,7 @@ const STEPS: [&str; 12] = [
     "logout: before the answer",
 ];
 
-const FIRST_DURABLE: &str = "sign-off: committed";
+pub(crate) const FIRST_DURABLE: &str = "sign-off: committed";
 
 async fn log_out(signoff: &Signoff, everywhere: bool, token: &str) {
     let receipt = match everywhere {
@@ -41,13 +42,14 @@ async fn log_out(signoff: &Signoff, everywhere: bool, token: &str) {
 }
 
 /// Starts this very test binary as another process that runs only [`child`].
-fn spawn(task: &str, path: &Path, delivery: Delivery, argument: &str) -> Child {
+pub(crate) fn spawn(task: &str, place: impl AsRef<OsStr>, delivery: Delivery, argument: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture", "--include-ignored"])
         .env("SIGNOFF_CHILD", task)
-        .env("SIGNOFF_PATH", path)
+        .env("SIGNOFF_PATH", place)
         .env("SIGNOFF_DELIVERY", format!("{delivery:?}"))
         .env("SIGNOFF_ARGUMENT", argument)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -61,7 +63,7 @@ async fn child() {
     let variable = |name: &str| std::env::var(name).unwrap();
     let delivery = if variable("SIGNOFF_DELIVERY") == "Jwt" { Delivery::Jwt } else { Delivery::Opaque };
     let tokens = variable("SIGNOFF_ARGUMENT");
-    let signoff = open(Path::new(&variable("SIGNOFF_PATH")), delivery).await.unwrap();
+    let signoff = open_at(&variable("SIGNOFF_PATH"), delivery).await.unwrap();
     if task == "many" {
         let logouts: Vec<_> = tokens
             .split(' ')
@@ -81,19 +83,40 @@ async fn child() {
     } else {
         let (everywhere, step) = task.split_once('|').unwrap();
         static STEP: OnceLock<String> = OnceLock::new();
+        static WAITED: AtomicBool = AtomicBool::new(false);
+        // One that waits does so once, until it is told to go on.
+        let (everywhere, waits) = everywhere.strip_prefix("waiting ").map_or((everywhere, false), |word| (word, true));
+        WAITED.store(!waits, Ordering::SeqCst);
         STEP.set(step.to_owned()).unwrap();
         signoff::test_util::on_step(|step| {
-            if STEP.get().is_some_and(|wanted| wanted == step) {
+            if STEP.get().is_none_or(|wanted| wanted != step) {
+                return;
+            }
+            if !WAITED.swap(true, Ordering::SeqCst) {
+                println!("\nwaiting");
+                std::io::stdin().read_line(&mut String::new()).unwrap();
+                // From here on it goes on, also when it comes by again.
+                GOES_ON.store(true, Ordering::SeqCst);
+            }
+            if !GOES_ON.load(Ordering::SeqCst) {
                 Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status().unwrap();
                 loop {
                     std::thread::park();
                 }
             }
         });
-        log_out(&signoff, everywhere == "everywhere", &tokens).await;
-        println!("told");
+        let outcome = match everywhere {
+            "everywhere" => signoff.log_out_everywhere(&[&tokens], Cause::logout()).await,
+            _ => signoff.log_out(&[&tokens], Cause::logout()).await,
+        };
+        match outcome {
+            Ok(_) => println!("told"),
+            Err(denied) => println!("refused {denied:?}"),
+        }
     }
 }
+
+static GOES_ON: AtomicBool = AtomicBool::new(false);
 
 #[tokio::test]
 async fn killed_at_every_point() {

@@ -57,6 +57,13 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
     id
 }
 
+/// A login whose refresh token is exchanged once, for those who test something else at the same time.
+pub(crate) async fn refresh_once(store: &dyn Store, family: u8) {
+    log_in(store, family).await;
+    let exchanged = store.exchange(&[exchange(family, 0, 1)], at(1)).await.unwrap();
+    assert!(matches!(exchanged.outcomes[0], ExchangeOutcome::Rotated(_)), "{exchanged:?}");
+}
+
 /// Exchanges until the session is gone, and says what head each exchange that found it live has seen.
 async fn exchange_until_gone(store: Arc<dyn Store>, family: u8) -> Vec<Position> {
     let mut heads = Vec::new();

@@ -5,9 +5,17 @@
 mod conformance;
 mod crash;
 mod elsewhere;
+mod crash_points;
+mod damage;
 mod exchanges;
+mod failover;
 mod files;
+mod full;
+mod inputs;
 mod key_ring;
+mod lines;
+mod locks;
+mod model;
 mod ordering;
 mod purges;
 mod refresh;

@@ -173,6 +173,32 @@ async fn settings_that_lose_commits_are_refused_by_name() {
     }
 }
 
+/// The same for each setting that the test above does not turn.
+#[tokio::test]
+async fn every_setting_that_loses_commits_is_refused_by_name() {
+    let postgres = [
+        (vec![("full_page_writes", "off")], "full_page_writes"),
+        (vec![("synchronous_commit", "local"), ("synchronous_standby_names", "nobody")], "local"),
+    ];
+    for (settings, name) in postgres {
+        let server = Postgres::start(&settings).unwrap();
+        let error = Database::Postgres(server.database().unwrap()).open().await.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse);
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let mariadb =
+        [("innodb-doublewrite", "0"), ("innodb-flush-method", "nosync"), ("innodb-flush-log-at-trx-commit", "0")];
+    for (setting, value) in mariadb {
+        let server = MariaDb::start(&[(setting, value)]).unwrap();
+        let error = Database::MariaDb(server.database().unwrap()).open().await.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse);
+        assert!(error.to_string().contains(&setting.replace('-', "_")), "{error}");
+    }
+    // Without a standby to wait for, waiting for none loses nothing.
+    let server = Postgres::start(&[("synchronous_commit", "local")]).unwrap();
+    assert!(PostgresStore::open(&server.database().unwrap()).await.unwrap().durability().is_full());
+}
+
 #[tokio::test]
 async fn wrong_addresses_are_told_apart_and_no_password_is_told() {
     let [mariadb, postgres] = Database::each();

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use signoff::{Algorithm, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Store, Subject};
+use signoff::{Algorithm, Delivery, Error, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Store, Subject};
 use signoff_sqlx::{MySqlStore, PostgresStore, ServerOptions, SqliteStore};
-use signoff_test_servers::{MariaDb, Postgres};
+use signoff_test_servers::{MariaDb, Postgres, Proxy};
 use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 
@@ -20,6 +21,29 @@ pub(crate) async fn serve(store: impl Store, delivery: Delivery) -> Result<Signo
     settings.delivery = delivery;
     let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
     Signoff::open(store, keys, settings).await
+}
+
+/// Opens what is at a path or a URL.
+pub(crate) async fn open_at(place: &str, delivery: Delivery) -> Result<Signoff, Error> {
+    let database = match place.split_once("://") {
+        Some(("postgres", _)) => Database::Postgres(place.to_owned()),
+        Some(("mysql", _)) => Database::MariaDb(place.to_owned()),
+        _ => return open(Path::new(place), delivery).await,
+    };
+    serve(database.open().await?, delivery).await
+}
+
+/// One empty store of each kind, and what must live as long as it.
+pub(crate) async fn each_store() -> Vec<(&'static str, Box<dyn Store>, Option<TempDir>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStore::open(folder.path().join("test.sqlite3")).await.unwrap();
+    let [mariadb, postgres] = Database::each();
+    vec![
+        ("memory", Box::new(MemoryStore::new()), None),
+        ("sqlite", Box::new(sqlite), Some(folder)),
+        ("postgres", postgres.open().await.unwrap(), None),
+        ("mariadb", mariadb.open().await.unwrap(), None),
+    ]
 }
 
 /// A new, empty database on a server.
@@ -41,6 +65,24 @@ impl Database {
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::MariaDb(url) | Self::Postgres(url) => url,
+        }
+    }
+
+    /// A line to the shared server that can be spoiled, and this database by way of it.
+    pub(crate) fn by_line(&self) -> (Proxy, Self) {
+        match self {
+            Self::MariaDb(url) => {
+                let server = MariaDb::shared().unwrap();
+                let line = server.line().unwrap();
+                let url = server.url_by(&line, url);
+                (line, Self::MariaDb(url))
+            }
+            Self::Postgres(url) => {
+                let server = Postgres::shared().unwrap();
+                let line = server.line().unwrap();
+                let url = server.url_by(&line, url);
+                (line, Self::Postgres(url))
+            }
         }
     }
 

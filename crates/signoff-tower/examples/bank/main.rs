@@ -80,7 +80,6 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         plug,
         address,
     });
-    tokio::spawn(purge_hourly(signoff.clone()));
 
     // Printed only now: whoever reads this line gets an answer. A script may read it and close the pipe.
     let _ = writeln!(
@@ -99,16 +98,5 @@ async fn stopped() {
     // Without a way to hear of Ctrl-C the bank is stopped by other means.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// Sessions and revocations that are long over need not be kept.
-async fn purge_hourly(signoff: Signoff) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
-    loop {
-        hours.tick().await;
-        if let Err(error) = signoff.purge().await {
-            eprintln!("bank: purge: {error}");
-        }
     }
 }

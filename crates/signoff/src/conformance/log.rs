@@ -183,15 +183,15 @@ pub async fn purge_keeps_the_living(store: &dyn Store) {
     let alive = create(store, &Session { expires_at: at(2_000), ..session("alice") }, Some(&hash(9))).await;
     assert_eq!(store.purge(at(999), 10).await.expect("purged"), Purged::default());
     // The sessions end at 1,000; their revocations stay for the margin.
-    assert_eq!(store.purge(at(1_000), 3).await.expect("purged"), Purged { sessions: 3, revocations: 0 });
-    assert_eq!(store.purge(at(1_000), 3).await.expect("purged"), Purged { sessions: 1, revocations: 0 });
+    assert_eq!(store.purge(at(1_000), 3).await.expect("purged"), Purged { sessions: 3, revocations: 0, successors: 0 });
+    assert_eq!(store.purge(at(1_000), 3).await.expect("purged"), Purged { sessions: 1, revocations: 0, successors: 0 });
     assert_eq!(read(store, Position::ZERO).await.0.len(), 4);
     for n in 0..4 {
         assert!(store.find_by_token(&hash(n)).await.expect("found").is_none());
     }
     let head = read(store, Position::ZERO).await.1;
-    assert_eq!(store.purge(at(1_060), 3).await.expect("purged"), Purged { sessions: 0, revocations: 3 });
-    assert_eq!(store.purge(at(1_060), 3).await.expect("purged"), Purged { sessions: 0, revocations: 1 });
+    assert_eq!(store.purge(at(1_060), 3).await.expect("purged"), Purged { sessions: 0, revocations: 3, successors: 0 });
+    assert_eq!(store.purge(at(1_060), 3).await.expect("purged"), Purged { sessions: 0, revocations: 1, successors: 0 });
     assert_eq!(read(store, Position::ZERO).await, (vec![], head), "the head stays");
     assert!(load(store, &alive.id, at(50)).await.is_some());
     assert!(store.audit_trail(&alive.subject, 100).await.expect("read").len() >= 9, "records are kept");

@@ -16,6 +16,7 @@ mod exchange_model;
 mod exchanges;
 mod key_ring;
 mod log;
+mod model;
 mod races;
 mod sessions;
 
@@ -48,6 +49,7 @@ pub use log::{
     a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
     sign_off_is_one_batch, terms_never_shrink, the_log_is_complete_and_ordered, wide_revocations_cut_sessions_off,
 };
+pub use model::{Lives, Seen, lives_follow_the_model};
 pub use races::{
     concurrent_creates_conflict, concurrent_sign_offs_destroy_once, concurrent_updates_lose_nothing,
     updates_never_revive,

@@ -433,7 +433,11 @@ impl Store for MemoryStore {
         state.tokens.retain(|_, session| !over.contains(session));
         state.families.retain(|_, family| !over.contains(&family.session));
         let stale = |family: &&mut Family| family.sealed.is_some() && family.grace_until <= horizon;
-        state.families.values_mut().filter(stale).take(limit as usize).for_each(|family| family.sealed = None);
+        let mut successors = 0;
+        for family in state.families.values_mut().filter(stale).take(limit as usize) {
+            family.sealed = None;
+            successors += 1;
+        }
         state.by_subject.retain(|_, sessions| !sessions.is_empty());
         state.cutoffs.retain(|_, (_, expires_at)| *expires_at > horizon);
         let mut revocations = 0;
@@ -442,7 +446,7 @@ impl Store for MemoryStore {
             revocations += u64::from(drop);
             !drop
         });
-        Ok(Purged { sessions: over.len() as u64, revocations })
+        Ok(Purged { sessions: over.len() as u64, revocations, successors })
     }
 
     async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {

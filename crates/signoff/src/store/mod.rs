@@ -382,6 +382,8 @@ pub struct Purged {
     pub sessions: u64,
     /// Log entries.
     pub revocations: u64,
+    /// Sealed successors that were forgotten, of sessions that stay.
+    pub successors: u64,
 }
 
 /// The key ring as a store keeps it. What is secret in it is sealed; see [`keyring`](crate::keyring).

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use signoff::test_util::{FailingStore, Fault};
-use signoff::{Cause, Delivery, Denied, ErrorKind, MemoryStore};
+use signoff::{Cause, Delivery, Denied, ErrorKind, MemoryStore, Position, Scope, Store};
 
 use crate::bank::{BOTH, Bank, settings};
 
@@ -16,7 +16,8 @@ const FAULTS: [Fault; 3] = [Fault::AnswerLost, Fault::Hang, Fault::Refuse];
 
 async fn at_every_call(everywhere: bool) {
     for delivery in BOTH {
-        for fault in FAULTS {
+        // A single lost answer is found out. When all are lost from there on, nothing can be.
+        for (fault, count) in FAULTS.into_iter().flat_map(|fault| [(fault, 1), (fault, u64::MAX)]) {
             let mut refusals = 0;
             for skip in 0.. {
                 let store = FailingStore::new(MemoryStore::new());
@@ -32,13 +33,14 @@ async fn at_every_call(everywhere: bool) {
                 };
 
                 let before = switch.calls();
-                switch.fail(skip, 1, fault);
+                switch.fail(skip, count, fault);
                 let outcome = tokio::time::timeout(Duration::from_millis(100), log_out()).await;
                 let reached = switch.calls() > before + skip;
                 switch.heal();
                 match outcome {
                     Ok(Ok(_receipt)) => {
-                        assert!(!bank.accepts(token[0]).await, "{delivery:?} {fault:?} {skip}: a receipt, yet alive");
+                        let context = format!("{delivery:?}, {fault:?} {count} times from {skip}");
+                        assert!(!bank.accepts(token[0]).await, "{context}: a receipt, yet alive");
                     }
                     Ok(Err(Denied::Failed(error))) => {
                         refusals += 1;
@@ -59,7 +61,8 @@ async fn at_every_call(everywhere: bool) {
                     break;
                 }
             }
-            assert!(refusals > 0, "{delivery:?} {fault:?}: the fault was never met");
+            let must_refuse = count > 1 || fault == Fault::Hang;
+            assert!(refusals > 0 || !must_refuse, "{delivery:?} {fault:?}: the fault was never met");
         }
     }
 }
@@ -71,29 +74,121 @@ async fn a_store_that_fails_at_any_call() {
     at_every_call(true).await;
 }
 
+/// How many records of ends there are in the trail of alice.
+async fn ends(bank: &Bank) -> usize {
+    let trail = bank.signoff.audit_trail(&crate::bank::subject("alice")).await.unwrap();
+    trail.iter().filter(|event| event.logout.is_some()).count()
+}
+
 #[tokio::test]
-async fn a_commit_whose_answer_was_lost_is_in_force_before_the_error_is_told() {
+async fn a_commit_whose_answer_was_lost_is_found_out() {
+    for fault in [Fault::AnswerLost, Fault::Refuse] {
+        let store = FailingStore::new(MemoryStore::new());
+        let switch = store.switch();
+        let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
+        let issued = bank.log_in("alice").await;
+        let token = [issued.token.expose()];
+        switch.fail(0, 1, fault);
+        let receipt = bank.signoff.log_out(&token, Cause::logout()).await.unwrap();
+        assert_eq!(receipt.destroyed(), u64::from(fault == Fault::Refuse), "the repetition found it gone, or did it");
+        assert!(!bank.accepts(token[0]).await);
+        assert_eq!(ends(&bank).await, 1, "recorded once");
+        assert_eq!(bank.signoff.log_out(&token, Cause::logout()).await.unwrap().destroyed(), 0);
+        assert_eq!(ends(&bank).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wide_end_whose_answer_was_lost_is_found_out_and_never_repeated() {
+    for fault in [Fault::AnswerLost, Fault::Refuse] {
+        for wide in ["everywhere", "others", "client"] {
+            let store = Arc::new(MemoryStore::new());
+            let failing = FailingStore::new(Arc::clone(&store));
+            let switch = failing.switch();
+            let bank = Bank::open_on(failing, settings(Delivery::Jwt)).await;
+            let (own, other) = (bank.log_in("alice").await, bank.log_in("alice").await);
+            let live = bank.signoff.verify(own.token.expose()).unwrap();
+            let end = async || match wide {
+                "everywhere" => {
+                    let ended = bank.signoff.log_out_everywhere(&[own.token.expose()], Cause::logout()).await;
+                    ended.map(|receipt| receipt.destroyed()).map_err(|denied| match denied {
+                        Denied::Failed(error) => error,
+                        Denied::Rejected(rejection) => panic!("{rejection:?}"),
+                    })
+                }
+                "others" => bank.signoff.log_out_others(&live, Cause::logout()).await.map(|ended| ended.destroyed),
+                _ => {
+                    let scope = Scope::Client("https://bank.example/api");
+                    bank.signoff.revoke(scope, Cause::logout()).await.map(|ended| ended.destroyed)
+                }
+            };
+            let before = ends(&bank).await;
+            switch.fail(0, 1, fault);
+            let outcome = end().await;
+            let done = match wide {
+                "everywhere" => 2,
+                "others" => 1,
+                _ => 0,
+            };
+            if fault == Fault::AnswerLost {
+                assert_eq!(outcome.unwrap(), done, "{wide}: it is there, with what it did");
+            } else {
+                assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unavailable, "{wide}: it may still come");
+                assert!(bank.accepts(other.token.expose()).await);
+                assert_eq!((ends(&bank).await, end().await.unwrap()), (before, done), "{wide}");
+            }
+            assert!(!bank.accepts(other.token.expose()).await, "{wide}");
+            let log = store.log_after(Position::ZERO, 100).await.unwrap().page.entries;
+            assert_eq!(log.len(), 1, "{wide}: one entry and no second one");
+            assert_eq!(ends(&bank).await, before + if wide == "client" { 0 } else { done as usize + 1 }, "{wide}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_an_unknown_session_is_logged_once() {
+    let store = Arc::new(MemoryStore::new());
+    let failing = FailingStore::new(Arc::clone(&store));
+    let switch = failing.switch();
+    let bank = Bank::open_on(failing, settings(Delivery::Jwt)).await;
+    // A store that lost everything.
+    let elsewhere = Bank::open(Delivery::Jwt).await.log_in("alice").await;
+    switch.fail(0, 1, Fault::AnswerLost);
+    let _ = bank.signoff.log_out(&[elsewhere.token.expose()], Cause::logout()).await.unwrap();
+    assert!(!bank.accepts(elsewhere.token.expose()).await);
+    assert_eq!(store.log_after(Position::ZERO, 100).await.unwrap().page.entries.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_found_out_is_an_error_and_in_force_before_it_is_told() {
     let store = FailingStore::new(MemoryStore::new());
     let switch = store.switch();
     let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
     let issued = bank.log_in("alice").await;
+    let token = [issued.token.expose()];
+    switch.fail(0, u64::MAX, Fault::AnswerLost);
+    assert!(bank.signoff.log_out(&token, Cause::logout()).await.is_err());
+    switch.heal();
+    assert!(bank.accepts(token[0]).await, "nobody was told that it ended");
+    // The repetition is lost too, but the log tells.
     switch.fail(0, 1, Fault::AnswerLost);
-    assert!(bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.is_err());
-    assert!(!bank.accepts(issued.token.expose()).await, "it was committed, and the log tells");
-    let receipt = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+    let receipt = bank.signoff.log_out(&token, Cause::logout()).await.unwrap();
     assert_eq!(receipt.destroyed(), 0, "the retry finds it gone");
+    assert!(!bank.accepts(token[0]).await);
+    assert_eq!(ends(&bank).await, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_end_of_a_session_whose_answer_was_lost_is_in_force_when_the_retry_says_so() {
     let store = FailingStore::new(MemoryStore::new());
     let switch = store.switch();
     let bank = Bank::open_on(store, settings(Delivery::Jwt)).await;
     let issued = bank.log_in("alice").await;
     let (alice, id) = (crate::bank::subject("alice"), issued.session.id);
-    // The session is found; the commit happens, but its answer is lost, and so is that of the log.
-    switch.fail(1, 2, Fault::AnswerLost);
+    // The session is found; the commit happens, but its answer is lost, and so are those of the log.
+    switch.fail(1, u64::MAX, Fault::AnswerLost);
     assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.is_err());
+    switch.heal();
     assert!(bank.accepts(issued.token.expose()).await, "nobody was told that it ended");
     assert!(bank.signoff.end_session(&alice, &id, Cause::logout()).await.unwrap().is_none());
     assert!(!bank.accepts(issued.token.expose()).await);

@@ -1,0 +1,134 @@
+//! Forgetting what is long over, from the store and from memory: on demand, and by a task that takes its time. How far it
+//! may go is decided by [`PurgeHorizon`].
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use signoff_revocation::{PurgeHorizon, Replica};
+use tokio::time::Instant;
+
+use crate::commit::{catch_up, unreadable_clock};
+use crate::keeper::Tender;
+use crate::secret::random;
+use crate::store::{Purged, Store};
+use crate::time::{Clock, Timestamp};
+use crate::{Error, ErrorKind};
+
+/// Purges the store and the replica of one [`Signoff`](crate::Signoff).
+pub(crate) struct Purger {
+    store: Arc<dyn Store>,
+    replica: Arc<Replica>,
+    clock: Arc<dyn Clock>,
+    horizon: Mutex<PurgeHorizon>,
+}
+
+/// How many rows of each kind one transaction deletes at the most.
+const BATCH: u32 = 1_000;
+/// While there is more, the store rests for so many times as long as the last batch took: logouts go first.
+const REST: u32 = 4;
+/// The least of such a rest, and the first pause after a failure, which doubles from there.
+const LEAST_REST: Duration = Duration::from_millis(50);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// A store that hangs must not end the task.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Purger {
+    /// Begins to watch the clocks, at `now`.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        replica: Arc<Replica>,
+        clock: Arc<dyn Clock>,
+        now: Timestamp,
+    ) -> Arc<Self> {
+        let horizon = Mutex::new(PurgeHorizon::new(now, clock.elapsed()));
+        Arc::new(Self { store, replica, clock, horizon })
+    }
+
+    /// One batch from the store, and everything that is over from memory.
+    pub(crate) async fn purge(&self) -> Result<Purged, Error> {
+        let Some(horizon) = self.horizon()? else { return Ok(Purged::default()) };
+        let purged = in_time(self.store.purge(horizon, BATCH)).await?;
+        for _ in 0..Replica::PARTS {
+            self.replica.purge_part(horizon);
+            // A part takes about a millisecond when ten million revocations are live.
+            tokio::task::yield_now().await;
+        }
+        // Where memory was short, what found no room may do so now.
+        in_time(catch_up(&*self.store, &self.replica)).await?;
+        Ok(purged)
+    }
+
+    /// Purges every so often until the result is dropped; never if there is no period.
+    pub(crate) fn start(self: &Arc<Self>, every: Option<Duration>) -> Tender {
+        Tender::new(every.map(|every| tokio::spawn(tend(Arc::downgrade(self), every))))
+    }
+
+    fn horizon(&self) -> Result<Option<Timestamp>, Error> {
+        let now = self.clock.wall().ok_or_else(unreadable_clock)?;
+        let mut horizon = self.horizon.lock().unwrap_or_else(|poison| poison.into_inner());
+        Ok(horizon.advance(now, self.clock.elapsed()))
+    }
+
+    /// What is left in the store, batch by batch.
+    async fn purge_on(&self, mut purged: Purged) -> Result<(), Error> {
+        let mut began = Instant::now();
+        while is_full(&purged) {
+            tokio::time::sleep((began.elapsed() * REST).max(LEAST_REST)).await;
+            began = Instant::now();
+            let Some(horizon) = self.horizon()? else { return Ok(()) };
+            purged = in_time(self.store.purge(horizon, BATCH)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A batch that reached its bound may have left some.
+fn is_full(purged: &Purged) -> bool {
+    [purged.sessions, purged.revocations, purged.successors].contains(&u64::from(BATCH))
+}
+
+async fn tend(purger: Weak<Purger>, every: Duration) {
+    let mut pause = every;
+    let mut retry = FIRST_RETRY;
+    loop {
+        tokio::time::sleep(scattered(pause)).await;
+        let Some(purger) = purger.upgrade() else { return };
+        let round = unless_panicking(async { purger.purge_on(purger.purge().await?).await });
+        match round.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the store panicked during a purge")))
+        {
+            Ok(()) => (pause, retry) = (every, FIRST_RETRY),
+            Err(error) => {
+                // Nothing depends on it but disk and memory, and what is over stays over.
+                tracing::warn!(target: "signoff", %error, "the purge did not finish; trying again");
+                pause = retry.min(every);
+                retry = retry.saturating_mul(2);
+            }
+        }
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::new(ErrorKind::Unavailable, "the store hangs");
+    tokio::time::timeout(PATIENCE, work).await.map_err(late)?
+}
+
+/// Within a quarter more or less: nodes that were started together shall not purge together.
+fn scattered(pause: Duration) -> Duration {
+    // Without random numbers there are worse things to worry about.
+    let [byte] = random::<1>().unwrap_or([128]);
+    pause.saturating_mul(384 + u32::from(byte)) / 512
+}
+
+/// A store that panics must not end the task.
+async fn unless_panicking<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    })
+    .await
+}
