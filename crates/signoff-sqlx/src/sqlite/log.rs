@@ -73,9 +73,9 @@ pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp,
     Ok(done.rows_affected())
 }
 
-pub(super) async fn agree(pool: &SqlitePool, terms: Terms) -> Result<Terms, Error> {
+pub(super) async fn agree(connection: &mut SqliteConnection, terms: Terms) -> Result<Terms, Error> {
     let sql = "UPDATE signoff_meta SET longest_session = max(longest_session, ?), leeway = max(leeway, ?) \
                RETURNING longest_session, leeway";
     let query = sqlx::query(sql).bind(micros(terms.longest_session)).bind(micros(terms.leeway));
-    query.fetch_one(pool).await.map_err(database).and_then(|row| rows::terms(&row))
+    query.fetch_one(connection).await.map_err(database).and_then(|row| rows::terms(&row))
 }

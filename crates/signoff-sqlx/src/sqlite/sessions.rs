@@ -137,7 +137,7 @@ pub(super) async fn update(
 }
 
 pub(super) async fn touch(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     id: &SessionId,
     idle_expires_at: Timestamp,
     now: Timestamp,
@@ -151,7 +151,7 @@ pub(super) async fn touch(
         .bind(now.as_micros())
         .bind(id.as_bytes().as_slice())
         .bind(idle_expires_at.as_micros())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await
         .map_err(database)?;
     row.as_ref().map(session).transpose()
