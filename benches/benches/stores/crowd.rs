@@ -22,7 +22,7 @@ pub(crate) const POOLS: [u32; 4] = [1, 2, 4, 16];
 
 /// Measures.
 pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Result<(), Failure> {
-    let (rounds, each) = (length.pick(5, 3), length.pick(40, 8));
+    let (rounds, each) = (length.pick(5, 3), length.pick(40, 4));
     let place = database.place()?;
     let signoff = runtime.block_on(async { open(place.store().await?).await })?;
     let mut tokens = runtime.block_on(log_in(&signoff, (rounds + 1) * CALLERS * each))?;
@@ -92,7 +92,7 @@ struct ByHand<'a> {
 
 impl<'a> ByHand<'a> {
     fn new(length: Length, runtime: &'a Runtime, database: &Database) -> Result<Self, Failure> {
-        let each = length.pick(10, 3);
+        let each = length.pick(10, 2);
         let rounds = 2 * (POOLS.len() + length.pick(5, 3) + 1);
         let now = SystemClock::new().wall().ok_or("the clock is unreadable")?.as_micros();
         let rows = Arc::new(Rows::new((rounds * CALLERS * each) as u64, now + 30 * 3_600_000_000));

@@ -41,7 +41,7 @@ CREATE TRIGGER hand_logout INSTEAD OF INSERT ON hand_logout BEGIN
 END;
 CREATE VIEW hand_refresh AS SELECT x'' AS sid, x'' AS family, x'' AS presented, x'' AS successor, 0 AS at WHERE false;
 CREATE TRIGGER hand_refresh INSTEAD OF INSERT ON hand_refresh BEGIN
-    UPDATE signoff_refresh SET previous = current, current = NEW.successor, sealed = NEW.successor || NEW.presented,
+    UPDATE signoff_refresh SET previous = current, current = NEW.successor, sealed = CAST(NEW.successor || NEW.presented AS BLOB),
         grace_until = NEW.at + 10000000, generation = generation + 1
     WHERE family = NEW.family AND current = NEW.presented;
     UPDATE signoff_session SET last_seen_at = NEW.at, idle_expires_at = min(NEW.at + 1800000000, expires_at)

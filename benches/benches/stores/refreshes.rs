@@ -24,7 +24,7 @@ const SIGNED: [u8; 300] = [b'a'; 300];
 
 /// Measures.
 pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Result<(), Failure> {
-    let each = length.pick(40, 8);
+    let each = length.pick(40, 4);
     let place = database.place()?;
     let signoff = runtime.block_on(async { open(place.store().await?).await })?;
     let mut callers: Vec<_> = runtime.block_on(log_in(&signoff, CALLERS))?.into_iter().map(Some).collect();
@@ -45,7 +45,7 @@ pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Res
     let set = std::cell::Cell::new(0);
     let by_hand = |pool: u32| {
         let first = set.replace(set.get() + 1) * CALLERS as u64;
-        let each = length.pick(10, 3);
+        let each = length.pick(10, 2);
         runtime.block_on(async {
             let hand = Hand::open(&beside, pool).await?;
             let rate = crowd((first..first + CALLERS as u64).collect(), each, |number| {
