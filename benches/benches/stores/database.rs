@@ -37,11 +37,7 @@ impl Database {
     pub(crate) fn all() -> Result<[Self; 3], Failure> {
         let postgres = [("shared_buffers", "512MB"), ("max_wal_size", "2GB"), ("maintenance_work_mem", "256MB")];
         let mariadb = [("innodb-buffer-pool-size", "512M"), ("innodb-log-file-size", "512M")];
-        Ok([
-            Self::Sqlite,
-            Self::Postgres(Postgres::start(&postgres)?),
-            Self::MariaDb(MariaDb::start(&mariadb)?),
-        ])
+        Ok([Self::Sqlite, Self::Postgres(Postgres::start(&postgres)?), Self::MariaDb(MariaDb::start(&mariadb)?)])
     }
 
     /// As in the names of claims.
@@ -115,8 +111,10 @@ impl Place {
                  WHERE table_schema = DATABASE()"
             }
             Self::Postgres(_) => "SELECT pg_database_size(current_database())",
-            Self::Sqlite(_) => "SELECT (page_count - freelist_count) * page_size \
-                                FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+            Self::Sqlite(_) => {
+                "SELECT (page_count - freelist_count) * page_size \
+                                FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+            }
         };
         let mut plain = self.connect().await?;
         // The server's own idea of it is an estimate.
@@ -163,8 +161,7 @@ impl Plain {
     /// The smallest durable write there is: one row into a table without other indexes.
     pub(crate) async fn append(&mut self) -> Result<(), sqlx::Error> {
         let id = [7_u8; 16].as_slice();
-        let (sql, dollars) =
-            ("INSERT INTO plain (id, at) VALUES (?, ?)", "INSERT INTO plain (id, at) VALUES ($1, $2)");
+        let (sql, dollars) = ("INSERT INTO plain (id, at) VALUES (?, ?)", "INSERT INTO plain (id, at) VALUES ($1, $2)");
         match self {
             Self::MariaDb(connection) => sqlx::query(sql).bind(id).bind(1_i64).execute(connection).await.map(drop),
             Self::Postgres(connection) => sqlx::query(dollars).bind(id).bind(1_i64).execute(connection).await.map(drop),

@@ -88,7 +88,12 @@ pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Res
                 };
                 let now = std::mem::take(&mut callers);
                 let rate = runtime.block_on(crowd(now, each, work)).expect("refreshes succeed");
-                callers = runtime.block_on(log_in(&signoff, CALLERS)).expect("logins succeed").into_iter().map(Some).collect();
+                callers = runtime
+                    .block_on(log_in(&signoff, CALLERS))
+                    .expect("logins succeed")
+                    .into_iter()
+                    .map(Some)
+                    .collect();
                 rate
             }),
             Contestant::new(&format!("one transaction each, {pool} connections"), || {

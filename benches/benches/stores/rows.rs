@@ -156,7 +156,9 @@ impl Plain {
             Self::MariaDb(_) => format!("seq_1_to_{count}"),
             Self::Postgres(_) => format!("generate_series(1, {count}::bigint) AS i"),
             Self::Sqlite(_) => {
-                format!("(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n)")
+                format!(
+                    "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n)"
+                )
             }
         }
     }
@@ -192,7 +194,8 @@ impl Plain {
                 .await?
             }
             Self::Sqlite(_) => {
-                self.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA journal_mode = OFF").await?;
+                self.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA journal_mode = OFF")
+                    .await?;
                 self.texts("SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").await?
             }
         };

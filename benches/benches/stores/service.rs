@@ -75,10 +75,7 @@ where
 }
 
 /// As in an application, where handlers run on the runtime's own threads.
-pub(crate) fn on_a_worker<T: Send + 'static>(
-    runtime: &Runtime,
-    work: impl Future<Output = T> + Send + 'static,
-) -> T {
+pub(crate) fn on_a_worker<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send + 'static) -> T {
     runtime.block_on(runtime.spawn(work)).expect("no panics")
 }
 

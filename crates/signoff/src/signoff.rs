@@ -53,8 +53,11 @@ pub struct Ended {
     pub destroyed: u64,
 }
 
-/// How many rows of each kind one purge deletes at the most.
+/// How many rows of each kind one purge deletes at the most, and how many of them in one transaction: a logout that comes
+/// meanwhile waits for that on SQLite. So that it seldom has to, a purge rests [`REST`] times as long as it worked.
 const PURGE: u32 = 1_000;
+const SLICE: u32 = 25;
+const REST: u32 = 3;
 
 impl Signoff {
     /// Opens a store: agrees on its terms and loads the live part of the revocation log. Only then can anything be
@@ -227,7 +230,17 @@ impl Signoff {
             horizon.advance(self.now()?, self.0.clock.elapsed())
         };
         let Some(horizon) = horizon else { return Ok(Purged::default()) };
-        let purged = self.store().purge(horizon, PURGE).await?;
+        let mut purged = Purged::default();
+        for _ in 0..PURGE / SLICE {
+            let start = tokio::time::Instant::now();
+            let slice = self.store().purge(horizon, SLICE).await?;
+            purged.sessions += slice.sessions;
+            purged.revocations += slice.revocations;
+            if slice.sessions.max(slice.revocations) < u64::from(SLICE) {
+                break;
+            }
+            tokio::time::sleep(start.elapsed() * REST).await;
+        }
         for _ in 0..Replica::PARTS {
             self.0.replica.purge_part(horizon);
             // A part takes about a millisecond when ten million revocations are live.

@@ -31,3 +31,5 @@ END;
 -- No index knows what a logout changes, so it writes one page of sessions. Whose sessions are over is found out in the rows.
 DROP INDEX signoff_session_by_subject;
 CREATE INDEX signoff_session_by_subject ON signoff_session (subject);
+-- Purging looks for what is over, and for nothing else.
+CREATE INDEX signoff_cutoff_by_end ON signoff_cutoff (expires_at);

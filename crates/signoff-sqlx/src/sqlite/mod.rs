@@ -110,8 +110,7 @@ impl SqliteStore {
 
 /// Settings that lose commits are found out at start, not after the first loss of power.
 async fn check_durability(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let mode: String =
-        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(database)?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(database)?;
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await.map_err(database)?;
     if mode != "wal" || synchronous < 2 {
         return Err(Error::new(ErrorKind::Misuse, "this file system cannot keep a SQLite database in WAL mode"));
