@@ -17,6 +17,13 @@ pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { bytes.collect() } else { None }
 }
 
+/// Bytes as MySQL reads them in a statement: hexadecimal digits alone, so that nothing in them can end the literal. Many
+/// literals are quicker there than one JSON text, for whose rows MariaDB makes files.
+#[cfg(feature = "mysql")]
+pub(crate) fn literal(bytes: &[u8]) -> String {
+    format!("x'{}'", hex(bytes))
+}
+
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, Error> {
     serde_json::to_string(rows)

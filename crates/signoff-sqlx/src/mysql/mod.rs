@@ -27,12 +27,13 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
     ("end session", include_str!("../../migrations/mysql/0004_end_session.sql")),
     ("refresh", include_str!("../../migrations/mysql/0005_refresh.sql")),
+    ("end sessions by statements", include_str!("../../migrations/mysql/0006_end_sessions.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -54,11 +55,9 @@ impl Dialect for MySql {
 
     async fn prepare(connection: &mut MySqlConnection) -> Result<(), Error> {
         // Whatever the server's defaults are: a stricter level would lock gaps between the rows and make deadlocks of what
-        // now waits, and a lax mode would cut what does not fit instead of refusing it. MariaDB cuts arrays made of rows,
-        // too, if they are longer than this.
+        // now waits, and a lax mode would cut what does not fit instead of refusing it.
         let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                   SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'); \
-                   SET SESSION group_concat_max_len = 1073741824";
+                   SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')";
         sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
     }
 
