@@ -68,6 +68,8 @@ impl MariaDb {
             option("--datadir=", folder.join("data")),
             option("--socket=", folder.join("socket")),
             option("--pid-file=", folder.join("pid")),
+            // A server that starts clears away what it takes for temporary tables of its predecessor.
+            option("--tmpdir=", folder.clone()),
         ];
         let usual = ["--skip-networking", LOG, "--innodb-buffer-pool-size=32M", "--max-connections=200"];
         command.extend(usual.map(OsString::from));

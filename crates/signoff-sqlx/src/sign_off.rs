@@ -9,7 +9,6 @@ use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
 
 use crate::error::damaged;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::rows::timestamp;
 use crate::rows::{Dead, Positions};
 use crate::steps;
@@ -118,7 +117,6 @@ async fn append(
 }
 
 /// What one statement found and did about a session that was asked for.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) struct Found {
     /// It was destroyed by this.
     pub(crate) destroyed: bool,
@@ -130,7 +128,6 @@ pub(crate) struct Found {
 
 /// The requests of a batch with their sessions, one by one, if sessions are all that it names and none twice: the common
 /// case, for which a database may have a shorter way than [`run`].
-#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn distinct_sessions(batch: &[SignOff]) -> Option<Vec<(&SignOff, &SessionTarget)>> {
     let mut seen = HashSet::new();
     let mut asked = Vec::with_capacity(batch.len());
@@ -144,7 +141,6 @@ pub(crate) fn distinct_sessions(batch: &[SignOff]) -> Option<Vec<(&SignOff, &Ses
 }
 
 /// What a batch of [`distinct_sessions`] did, from what was found in the same order and the head before.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn assemble(
     batch: &[SignOff],
     found: impl IntoIterator<Item = Found>,

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
@@ -26,11 +27,13 @@ pub(crate) struct Purger {
     horizon: Mutex<PurgeHorizon>,
 }
 
-/// How many rows of each kind one transaction deletes at the most.
+/// How many rows of each kind a call deletes at the most, and how many of them one transaction: a logout that comes meanwhile
+/// waits for that on SQLite.
 const BATCH: u32 = 1_000;
-/// While there is more, the store rests for so many times as long as the last batch took: logouts go first.
-const REST: u32 = 4;
-/// The least of such a rest, and the first pause after a failure, which doubles from there.
+const SLICE: u32 = 25;
+/// While there is more, the store rests for so many times as long as the last transaction took: logouts go first.
+const REST: u32 = 3;
+/// The least rest between two batches, and the first pause after a failure, which doubles from there.
 const LEAST_REST: Duration = Duration::from_millis(50);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// A store that hangs must not end the task.
@@ -50,8 +53,13 @@ impl Purger {
 
     /// One batch from the store, and everything that is over from memory.
     pub(crate) async fn purge(&self) -> Result<Purged, Error> {
-        let Some(horizon) = self.horizon()? else { return Ok(Purged::default()) };
-        let purged = in_time(self.store.purge(horizon, BATCH)).await?;
+        let (ControlFlow::Continue(purged) | ControlFlow::Break(purged)) = self.purge_once().await?;
+        Ok(purged)
+    }
+
+    async fn purge_once(&self) -> Result<ControlFlow<Purged, Purged>, Error> {
+        let Some(horizon) = self.horizon()? else { return Ok(ControlFlow::Break(Purged::default())) };
+        let purged = self.purge_batch(horizon).await?;
         for _ in 0..Replica::PARTS {
             self.replica.purge_part(horizon);
             // A part takes about a millisecond when ten million revocations are live.
@@ -60,6 +68,24 @@ impl Purger {
         // Where memory was short, what found no room may do so now.
         in_time(catch_up(&*self.store, &self.replica)).await?;
         Ok(purged)
+    }
+
+    /// Deletes from the store until nothing is left, or the batch is full.
+    async fn purge_batch(&self, horizon: Timestamp) -> Result<ControlFlow<Purged, Purged>, Error> {
+        let mut purged = Purged::default();
+        for _ in 0..BATCH / SLICE {
+            let began = Instant::now();
+            let slice = in_time(self.store.purge(horizon, SLICE)).await?;
+            purged.sessions += slice.sessions;
+            purged.revocations += slice.revocations;
+            purged.successors += slice.successors;
+            // A slice that reached its bound may have left some.
+            if ![slice.sessions, slice.revocations, slice.successors].contains(&u64::from(SLICE)) {
+                return Ok(ControlFlow::Break(purged));
+            }
+            tokio::time::sleep(began.elapsed() * REST).await;
+        }
+        Ok(ControlFlow::Continue(purged))
     }
 
     /// Purges every so often until the result is dropped; never if there is no period.
@@ -73,22 +99,16 @@ impl Purger {
         Ok(horizon.advance(now, self.clock.elapsed()))
     }
 
-    /// What is left in the store, batch by batch.
-    async fn purge_on(&self, mut purged: Purged) -> Result<(), Error> {
-        let mut began = Instant::now();
-        while is_full(&purged) {
-            tokio::time::sleep((began.elapsed() * REST).max(LEAST_REST)).await;
-            began = Instant::now();
+    /// All that is over, batch by batch.
+    async fn purge_all(&self) -> Result<(), Error> {
+        let mut purged = self.purge_once().await?;
+        while purged.is_continue() {
+            tokio::time::sleep(LEAST_REST).await;
             let Some(horizon) = self.horizon()? else { return Ok(()) };
-            purged = in_time(self.store.purge(horizon, BATCH)).await?;
+            purged = self.purge_batch(horizon).await?;
         }
         Ok(())
     }
-}
-
-/// A batch that reached its bound may have left some.
-fn is_full(purged: &Purged) -> bool {
-    [purged.sessions, purged.revocations, purged.successors].contains(&u64::from(BATCH))
 }
 
 async fn tend(purger: Weak<Purger>, every: Duration) {
@@ -97,7 +117,7 @@ async fn tend(purger: Weak<Purger>, every: Duration) {
     loop {
         tokio::time::sleep(scattered(pause)).await;
         let Some(purger) = purger.upgrade() else { return };
-        let round = unless_panicking(async { purger.purge_on(purger.purge().await?).await });
+        let round = unless_panicking(purger.purge_all());
         match round.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the store panicked during a purge")))
         {
             Ok(()) => (pause, retry) = (every, FIRST_RETRY),

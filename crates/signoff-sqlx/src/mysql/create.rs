@@ -7,8 +7,8 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, MySql};
 
+use super::asked::{ASKED, packed};
 use super::sessions::{bind_live, live};
-use super::sign_off::{ASKED, packed};
 use super::{audit, elsewhere, log};
 use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, taken};
 use crate::error::{conflict, database};

@@ -9,7 +9,7 @@ use sqlx::mysql::{MySql, MySqlConnection, MySqlPool};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::sign_off::{ASKED, packed};
+use super::asked::{ASKED, packed};
 use super::{READ_COMMITTED, audit};
 use crate::elsewhere::{self, Links, Settling, Stretch, intent};
 use crate::error::{conflict, database};

@@ -3,10 +3,11 @@
 use signoff::store::{LogRead, Revocation, Terms};
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position};
+use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use crate::error::{damaged, database};
-use crate::pack::{hex, json};
+use crate::pack::literal;
 use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read, micros, position};
 
 /// Hands out `count` positions in a row.
@@ -40,32 +41,28 @@ pub(super) async fn append(connection: &mut MySqlConnection, entries: &[Revocati
     if entries.iter().any(|entry| entry.scope().id().len() > 512) {
         return Err(Error::new(ErrorKind::Misuse, "the name of what is to be revoked is longer than 512 bytes"));
     }
-    let rows: Vec<_> = entries
-        .iter()
-        .map(|entry| {
-            let scope = entry.scope();
-            (integer(entry.position().get()), scope.kind().code(), hex(scope.id()), entry.expires_at().as_micros())
-        })
-        .collect();
-    let rows = json(&rows)?;
-    let log = "INSERT INTO signoff_log (position, kind, id, expires_at) \
-               SELECT position, kind, UNHEX(id), expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
-               position BIGINT PATH '$[0]' ERROR ON ERROR, kind INT PATH '$[1]' ERROR ON ERROR, \
-               id VARCHAR(1024) CHARSET ascii PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry";
+    let row = |entry: &&Revocation| {
+        let (scope, at, end) = (entry.scope(), entry.position().get(), entry.expires_at().as_micros());
+        format!("({at}, {}, {}, {end})", scope.kind().code(), literal(scope.id()))
+    };
+    let rows: Vec<_> = entries.iter().map(|entry| row(&entry)).collect();
+    let log = format!("INSERT INTO signoff_log (position, kind, id, expires_at) VALUES {}", rows.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(log)).execute(&mut *connection).await.map_err(database)?;
+    let mut wide: Vec<_> = entries.iter().filter(|entry| cuts_sessions_off(entry.scope().kind())).collect();
+    if wide.is_empty() {
+        return Ok(());
+    }
+    wide.sort_by_key(|entry| (entry.scope().kind().code(), entry.scope().id().to_vec()));
     // A later entry of a scope has the larger position; the latest expiry counts, so the row never says less than the log
     // does. VALUES() is what MySQL calls old and MariaDB knows alone. In order, so that two nodes take their locks alike.
-    let cutoffs = "INSERT INTO signoff_cutoff (position, kind, id, expires_at) \
-                   SELECT position, kind, UNHEX(id), expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
-                   position BIGINT PATH '$[0]' ERROR ON ERROR, kind INT PATH '$[1]' ERROR ON ERROR, \
-                   id VARCHAR(1024) CHARSET ascii PATH '$[2]' ERROR ON ERROR, expires_at BIGINT PATH '$[3]' ERROR ON ERROR)) AS entry \
-                   WHERE kind IN (3, 4, 6) ORDER BY kind, id \
-                   ON DUPLICATE KEY UPDATE position = GREATEST(signoff_cutoff.position, VALUES(position)), \
-                   expires_at = GREATEST(signoff_cutoff.expires_at, VALUES(expires_at))";
-    let wide = entries.iter().any(|entry| cuts_sessions_off(entry.scope().kind()));
-    for sql in [Some(log), wide.then_some(cutoffs)].into_iter().flatten() {
-        sqlx::query(sql).bind(&rows).execute(&mut *connection).await.map_err(database)?;
-    }
-    Ok(())
+    let rows: Vec<_> = wide.iter().map(row).collect();
+    let cutoffs = format!(
+        "INSERT INTO signoff_cutoff (position, kind, id, expires_at) VALUES {} \
+         ON DUPLICATE KEY UPDATE position = GREATEST(signoff_cutoff.position, VALUES(position)), \
+         expires_at = GREATEST(signoff_cutoff.expires_at, VALUES(expires_at))",
+        rows.join(", ")
+    );
+    sqlx::raw_sql(AssertSqlSafe(cutoffs)).execute(connection).await.map(|_| ()).map_err(database)
 }
 
 pub(super) async fn read(pool: &MySqlPool, after: Position, limit: u32) -> Result<LogRead, Error> {

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB. This file says what is special about the servers; its neighbours hold the SQL.
 
+mod asked;
 mod audit;
 mod create;
 mod elsewhere;
@@ -30,7 +31,7 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
@@ -38,6 +39,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("refresh", include_str!("../../migrations/mysql/0005_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/mysql/0006_authenticated_at.sql")),
     ("elsewhere", include_str!("../../migrations/mysql/0007_elsewhere.sql")),
+    ("end sessions by statements", include_str!("../../migrations/mysql/0008_end_sessions.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -60,13 +62,11 @@ impl Dialect for MySql {
 
     async fn prepare(connection: &mut MySqlConnection) -> Result<(), Error> {
         // Whatever the server's defaults are: a stricter level would lock gaps between the rows and make deadlocks of what
-        // now waits, and a lax mode would cut what does not fit instead of refusing it. MariaDB cuts arrays made of rows,
-        // too, if they are longer than this. A client that is gone without a word may have locked the head of the log, so
-        // waiting for it ends; MariaDB also ends its transaction.
+        // now waits, and a lax mode would cut what does not fit instead of refusing it. A client that is gone without a
+        // word may have locked the head of the log, so waiting for it ends; MariaDB also ends its transaction.
         let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
                    SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'); \
-                   SET SESSION group_concat_max_len = 1073741824, SESSION innodb_lock_wait_timeout = 10 \
-                   /*M!100300 , SESSION idle_transaction_timeout = 10 */";
+                   SET SESSION innodb_lock_wait_timeout = 10 /*M!100300 , SESSION idle_transaction_timeout = 10 */";
         sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
     }
 

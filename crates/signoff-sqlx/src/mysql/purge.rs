@@ -6,7 +6,7 @@ use signoff::time::Timestamp;
 use sqlx::mysql::MySqlPool;
 
 use super::READ_COMMITTED;
-use super::sign_off::{ASKED, packed};
+use super::sign_off::list;
 use crate::error::database;
 use crate::rows::session_id;
 
@@ -24,8 +24,8 @@ pub(super) async fn run(pool: &MySqlPool, horizon: Timestamp, limit: u32) -> Res
     let mut sessions = 0;
     if !ended.is_empty() {
         for table in ["signoff_token", "signoff_refresh", "signoff_session"] {
-            let sql = format!("DELETE gone FROM {ASKED} STRAIGHT_JOIN {table} AS gone ON gone.sid = UNHEX(asked.sid)");
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(packed(&ended)?);
+            let sql = format!("DELETE FROM {table} WHERE sid IN ({})", list(&ended));
+            let query = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
             sessions = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
         }
     }

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlPool};
 use sqlx::query::Query;
 
-use super::sign_off::{ASKED, packed};
+use super::asked::{ASKED, packed};
 use crate::error::database;
 use crate::pack::{hex, json};
 use crate::rows::{integer, session};

@@ -6,7 +6,7 @@ use signoff::{Error, Position};
 use sqlx::postgres::{PgConnection, PgPool};
 
 use crate::error::database;
-use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read, micros, position};
+use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, micros, packed_log, position};
 
 /// Hands out `count` positions in a row.
 ///
@@ -53,11 +53,11 @@ pub(super) async fn append(connection: &mut PgConnection, entries: &[Revocation]
 
 pub(super) async fn read(pool: &PgPool, after: Position, limit: u32) -> Result<LogRead, Error> {
     // One statement is one snapshot: the head and the entries belong together.
-    let sql = "SELECT m.head, e.position, e.kind, e.id, e.expires_at FROM signoff_meta AS m LEFT JOIN \
-               (SELECT * FROM signoff_log WHERE position > $1 ORDER BY position LIMIT $2) AS e ON true \
-               WHERE m.id = 1 ORDER BY e.position";
+    let sql = "SELECT head, (SELECT string_agg(position || ' ' || kind || ' ' || expires_at || ' ' || encode(id, 'hex'), \
+               chr(10)) FROM (SELECT * FROM signoff_log WHERE position > $1 ORDER BY position LIMIT $2) AS entry) AS log \
+               FROM signoff_meta WHERE id = 1";
     let query = sqlx::query(sql).bind(integer(after.get())).bind(i64::from(limit));
-    log_read(&query.fetch_all(pool).await.map_err(database)?, after, limit)
+    packed_log(&query.fetch_one(pool).await.map_err(database)?, after, limit)
 }
 
 pub(super) async fn agree(pool: &PgPool, terms: Terms) -> Result<Terms, Error> {

@@ -2,6 +2,7 @@
 
 use signoff::Error;
 use signoff::store::StoredKeyRing;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::database;
@@ -13,7 +14,7 @@ pub(super) async fn load(pool: &SqlitePool) -> Result<Option<StoredKeyRing>, Err
     row.as_ref().map(key_ring).transpose()
 }
 
-pub(super) async fn save(pool: &SqlitePool, expected: u64, document: &str) -> Result<bool, Error> {
+pub(super) async fn save(connection: &mut SqliteConnection, expected: u64, document: &str) -> Result<bool, Error> {
     // No ring has a version that the database cannot count to.
     let Ok(expected) = i64::try_from(expected) else { return Ok(false) };
     // Each is one statement, so nobody comes between the comparison and the change.
@@ -22,6 +23,6 @@ pub(super) async fn save(pool: &SqlitePool, expected: u64, document: &str) -> Re
     } else {
         "UPDATE signoff_key_ring SET version = version + 1, document = ?2 WHERE version = ?1"
     };
-    let done = sqlx::query(sql).bind(expected).bind(document).execute(pool).await.map_err(database)?;
+    let done = sqlx::query(sql).bind(expected).bind(document).execute(connection).await.map_err(database)?;
     Ok(done.rows_affected() == 1)
 }

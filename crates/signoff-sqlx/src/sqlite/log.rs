@@ -8,7 +8,7 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::error::{damaged, database};
 use crate::pack::{hex, json};
-use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read, micros, position};
+use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, micros, packed_log, position};
 
 /// Hands out `count` positions in a row, from `max(head + 1, now)` on; the last becomes the head.
 pub(super) async fn advance(
@@ -58,24 +58,26 @@ pub(super) async fn append(connection: &mut SqliteConnection, entries: &[Revocat
 
 pub(super) async fn read(pool: &SqlitePool, after: Position, limit: u32) -> Result<LogRead, Error> {
     // One statement is one snapshot: the head and the entries belong together.
-    let sql = "SELECT m.head, e.position, e.kind, e.id, e.expires_at FROM signoff_meta AS m LEFT JOIN \
-               (SELECT * FROM signoff_log WHERE position > ? ORDER BY position LIMIT ?) AS e ORDER BY e.position";
-    let rows = sqlx::query(sql).bind(integer(after.get())).bind(limit).fetch_all(pool).await.map_err(database)?;
-    log_read(&rows, after, limit)
+    let sql = "SELECT head, (SELECT group_concat(position || ' ' || kind || ' ' || expires_at || ' ' || hex(id), char(10)) \
+               FROM (SELECT * FROM signoff_log WHERE position > ? ORDER BY position LIMIT ?)) AS log FROM signoff_meta";
+    let query = sqlx::query(sql).bind(integer(after.get())).bind(limit);
+    packed_log(&query.fetch_one(pool).await.map_err(database)?, after, limit)
 }
 
 pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    let sql = "DELETE FROM signoff_cutoff WHERE expires_at <= ?";
-    sqlx::query(sql).bind(horizon.as_micros()).execute(&mut *connection).await.map_err(database)?;
+    let sql = "DELETE FROM signoff_cutoff WHERE (kind, id) IN \
+               (SELECT kind, id FROM signoff_cutoff WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
+    let query = sqlx::query(sql).bind(horizon.as_micros()).bind(limit);
+    query.execute(&mut *connection).await.map_err(database)?;
     let sql = "DELETE FROM signoff_log WHERE position IN \
                (SELECT position FROM signoff_log WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
     let done = sqlx::query(sql).bind(horizon.as_micros()).bind(limit).execute(connection).await.map_err(database)?;
     Ok(done.rows_affected())
 }
 
-pub(super) async fn agree(pool: &SqlitePool, terms: Terms) -> Result<Terms, Error> {
+pub(super) async fn agree(connection: &mut SqliteConnection, terms: Terms) -> Result<Terms, Error> {
     let sql = "UPDATE signoff_meta SET longest_session = max(longest_session, ?), leeway = max(leeway, ?) \
                RETURNING longest_session, leeway";
     let query = sqlx::query(sql).bind(micros(terms.longest_session)).bind(micros(terms.leeway));
-    query.fetch_one(pool).await.map_err(database).and_then(|row| rows::terms(&row))
+    query.fetch_one(connection).await.map_err(database).and_then(|row| rows::terms(&row))
 }

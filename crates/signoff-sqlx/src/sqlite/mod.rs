@@ -9,6 +9,7 @@ mod log;
 mod owner;
 mod sessions;
 mod sign_off;
+mod writer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,16 +22,18 @@ use signoff::store::{
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
 
 use crate::create::{Look, looking_twice};
 use crate::durability::Durability;
 use crate::error::{database, migration};
 use crate::migrations::migrator;
+use crate::sign_off::distinct_sessions;
 use crate::steps;
 use crate::touch::{in_order, once_each};
 use owner::Owner;
+use writer::{Writer, Writing};
 
 /// A store in a SQLite file that this process owns while it has it open.
 ///
@@ -42,18 +45,18 @@ use owner::Owner;
 #[derive(Debug)]
 pub struct SqliteStore {
     seat: Seat,
-    /// SQLite has one writer at a time; more connections would only wait for each other, and badly.
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     _owner: Owner,
 }
 
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("signoff", include_str!("../../migrations/sqlite/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/sqlite/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/sqlite/0003_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/sqlite/0004_authenticated_at.sql")),
     ("elsewhere", include_str!("../../migrations/sqlite/0005_elsewhere.sql")),
+    ("end sessions", include_str!("../../migrations/sqlite/0006_end_sessions.sql")),
 ];
 
 /// Connections that read; with WAL they wait for nobody.
@@ -77,17 +80,17 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5))
             // Flushes the drive's cache on macOS too, where fsync does not; elsewhere it means nothing.
             .pragma("fullfsync", "1");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "4000"))
-            .await
-            .map_err(database)?;
-        check_durability(&writer).await?;
-        migrator(&MIGRATIONS).run(&writer).await.map_err(migration)?;
+        let writer = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "4000");
+        // A batch of logouts is answered in one go, so that the commit waits for no reader of the answer.
+        let writer = Writer::new(writer.row_buffer_size(1_024));
+        let mut writing = writer.take().await?;
+        check_durability(&mut writing).await?;
+        migrator(&MIGRATIONS).run_direct(None, &mut *writing, false).await.map_err(migration)?;
+        writing.done();
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // There is no server that could have gone away.
+            .test_before_acquire(false)
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(database)?;
@@ -106,17 +109,8 @@ impl SqliteStore {
     }
 
     /// A transaction that has the write lock from its first statement on.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        const BEGIN: &str = "BEGIN IMMEDIATE";
-        match self.writer.begin_with(BEGIN).await {
-            // When the disk is full SQLite rolls back by itself, and sqlx, whose own rollback then fails, counts the
-            // transaction for ever. Only a new connection begins at none.
-            Err(sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed) => {
-                self.writer.acquire().await.map_err(database)?.close().await.map_err(database)?;
-                self.writer.begin_with(BEGIN).await.map_err(database)
-            }
-            begun => begun.map_err(database),
-        }
+    async fn begin(&self) -> Result<Writing<'_>, Error> {
+        self.writer.begin().await
     }
 
     async fn create(&self, batch: &[NewSession], look: Look, now: Timestamp) -> Result<CreatedSessions, Error> {
@@ -128,9 +122,9 @@ impl SqliteStore {
 }
 
 /// Settings that lose commits are found out at start, not after the first loss of power.
-async fn check_durability(pool: &SqlitePool) -> Result<(), Error> {
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(database)?;
-    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(database)?;
+async fn check_durability(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(database)?;
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await.map_err(database)?;
     if mode != "wal" || synchronous < 2 {
         return Err(Error::new(ErrorKind::Misuse, "this file system cannot keep a SQLite database in WAL mode"));
     }
@@ -145,7 +139,10 @@ impl Store for SqliteStore {
     }
 
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
-        log::agree(&self.writer, terms).await
+        let mut transaction = self.begin().await?;
+        let agreed = log::agree(&mut transaction, terms).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(agreed)
     }
 
     async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
@@ -182,11 +179,19 @@ impl Store for SqliteStore {
     }
 
     async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
-        let touched = sessions::touch(&self.writer, &once_each(batch), now).await?;
+        let mut transaction = self.begin().await?;
+        let touched = sessions::touch(&mut transaction, &once_each(batch), now).await?;
+        transaction.commit().await.map_err(database)?;
         Ok(in_order(batch, &touched))
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
+        if let Some(asked) = distinct_sessions(batch) {
+            let mut writing = self.writer.take().await?;
+            let signed_off = sign_off::end_sessions(&mut writing, batch, &asked, now).await?;
+            writing.done();
+            return Ok(signed_off);
+        }
         let mut transaction = self.begin().await?;
         steps::reached("sign-off: begun");
         let signed_off = crate::sign_off::run(&mut *transaction, batch, now).await?;
@@ -248,6 +253,9 @@ impl Store for SqliteStore {
     }
 
     async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
-        key_ring::save(&self.writer, expected, document).await
+        let mut transaction = self.begin().await?;
+        let saved = key_ring::save(&mut transaction, expected, document).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(saved)
     }
 }

@@ -99,7 +99,11 @@ pub(super) async fn update(
     }
 }
 
-pub(super) async fn touch(pool: &SqlitePool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
+pub(super) async fn touch(
+    connection: &mut SqliteConnection,
+    batch: &[Touch],
+    now: Timestamp,
+) -> Result<Vec<Session>, Error> {
     let sql = concat!(
         "UPDATE signoff_session SET last_seen_at = max(last_seen_at, ?1), \
          idle_expires_at = max(idle_expires_at, min(value ->> 1, expires_at)) \
@@ -109,7 +113,7 @@ pub(super) async fn touch(pool: &SqlitePool, batch: &[Touch], now: Timestamp) ->
     );
     let rows = batch.iter().map(|touch| (hex(touch.id.as_bytes()), touch.idle_expires_at.as_micros()));
     let query = sqlx::query(sql).bind(now.as_micros()).bind(json(&rows.collect::<Vec<_>>())?);
-    query.fetch_all(pool).await.map_err(database)?.iter().map(session).collect()
+    query.fetch_all(connection).await.map_err(database)?.iter().map(session).collect()
 }
 
 /// Sessions that ended at or before a time, and have nothing unfinished elsewhere.

@@ -3,16 +3,76 @@
 use std::collections::HashSet;
 
 use signoff::audit::AuditEvent;
-use signoff::store::Revocation;
+use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
 use sqlx::SqliteConnection;
 
 use super::{audit, log};
-use crate::error::database;
+use crate::error::{damaged, database};
 use crate::pack::{hex, json};
-use crate::rows::{Dead, Positions, dead, session_id};
-use crate::sign_off::Ledger;
+use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
+use crate::sign_off::{self, Found, Ledger};
+use crate::steps;
+
+/// The whole transaction as one statement, for any number of sessions.
+///
+/// It has the write lock before it looks at anything, and has found all of them before the first row goes to the trigger
+/// of `signoff_end`, which destroys, moves the head, appends and records. What it returns are those rows, as found.
+const END_SESSIONS: &str = "\
+INSERT INTO signoff_end (n, sid, destroyed, known, until, head, at, kind, subject, actor, reason, session, logout, detail, \
+address, user_agent) \
+SELECT asked.key, unhex(asked.value ->> 0), s.sid IS NOT NULL AND s.destroyed_at IS NULL, s.sid IS NOT NULL, \
+CASE WHEN s.sid IS NULL THEN asked.value ->> 2 WHEN s.destroyed_at IS NULL THEN min(s.expires_at + (asked.value ->> 1), ?3) END, \
+m.head, ?2, asked.value ->> 3, CASE WHEN s.destroyed_at IS NULL THEN s.subject END, asked.value ->> 4, asked.value ->> 5, \
+asked.value ->> 6, unhex(asked.value ->> 7), asked.value ->> 8, asked.value ->> 9, asked.value ->> 10 \
+FROM json_each(?1) AS asked CROSS JOIN signoff_meta AS m LEFT JOIN signoff_session AS s ON s.sid = unhex(asked.value ->> 0) \
+WHERE max(m.head, ?2) < 9223372036854775807 - json_array_length(?1) ORDER BY asked.key \
+RETURNING n, destroyed, known, until, head";
+
+pub(super) async fn end_sessions(
+    connection: &mut SqliteConnection,
+    batch: &[SignOff],
+    asked: &[(&SignOff, &SessionTarget)],
+    now: Timestamp,
+) -> Result<SignedOff, Error> {
+    let latest = Timestamp::MAX.as_micros();
+    let events: Vec<_> = asked.iter().map(|(request, target)| request.audit(None, Some(&target.id), 1, now)).collect();
+    let rows: Vec<_> = asked
+        .iter()
+        .zip(&events)
+        .map(|((request, target), event)| {
+            let Record(_, kind, _, actor, reason, session, logout, detail, address, user_agent) = Record::from(event);
+            let margin = micros(request.margin).min(latest);
+            let unknown_until = target.revoke_unknown_until.map(Timestamp::as_micros);
+            let id = hex(target.id.as_bytes());
+            (id, margin, unknown_until, kind, actor, reason, session, logout, detail, address, user_agent)
+        })
+        .collect();
+    steps::reached("sign-off: begun");
+    let query = sqlx::query(END_SESSIONS).bind(json(&rows)?).bind(now.as_micros()).bind(latest);
+    let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
+    steps::reached("sign-off: committed");
+    let Some(first) = rows.first() else {
+        if asked.is_empty() {
+            return sign_off::assemble(batch, [], log::head(connection).await?, None);
+        }
+        return Err(damaged("the log has no positions left"));
+    };
+    let after = first.integer("head")?;
+    let mut found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let yes = |column| row.integer(column).map(|number| number == 1);
+            let until = row.optional_integer("until")?;
+            Ok((row.integer("n")?, Found { destroyed: yes("destroyed")?, known: yes("known")?, until }))
+        })
+        .collect::<Result<_, Error>>()?;
+    // SQLite does not promise in which order it returns them.
+    found.sort_unstable_by_key(|(n, _)| *n);
+    let first = position(after.max(now.as_micros().saturating_sub(1)))?.following();
+    sign_off::assemble(batch, found.into_iter().map(|(_, found)| found), position(after)?, first)
+}
 
 impl Ledger for SqliteConnection {
     async fn destroy(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Dead>, Error> {

@@ -33,6 +33,15 @@ pub(crate) const STEPS: [&str; 12] = [
 
 pub(crate) const FIRST_DURABLE: &str = "sign-off: committed";
 
+/// Those that a logout of single sessions does not reach: its transaction is one statement.
+const OF_MANY_STATEMENTS: [&str; 5] = [
+    "sign-off: destroyed",
+    "sign-off: head moved",
+    "sign-off: logged",
+    "sign-off: recorded",
+    "sign-off: before the commit",
+];
+
 async fn log_out(signoff: &Signoff, everywhere: bool, token: &str) {
     let receipt = match everywhere {
         true => signoff.log_out_everywhere(&[token], Cause::logout()).await.unwrap(),
@@ -123,6 +132,9 @@ async fn killed_at_every_point() {
     for delivery in BOTH {
         for everywhere in ["one", "everywhere"] {
             for step in STEPS {
+                if everywhere == "one" && OF_MANY_STATEMENTS.contains(&step) {
+                    continue;
+                }
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("bank.sqlite3");
                 let signoff = open(&path, delivery).await.unwrap();
@@ -165,6 +177,7 @@ async fn the_points_are_these() {
     // refresh, whose points are tested elsewhere.
     signoff::test_util::on_step(|step| SEEN.lock().unwrap().push(step));
     log_out(&signoff, false, &token).await;
+    log_out(&signoff, true, &token).await;
     let seen = SEEN.lock().unwrap();
     let is_of_refresh =
         |step: &str| ["refresh: ", "exchange: ", "elsewhere: "].iter().any(|other| step.starts_with(other));

@@ -4,9 +4,9 @@
 
 mod conformance;
 mod crash;
-mod elsewhere;
 mod crash_points;
 mod damage;
+mod elsewhere;
 mod exchanges;
 mod failover;
 mod files;

@@ -209,7 +209,7 @@ async fn a_stolen_file_holds_no_token_and_opens_nothing() {
     let (_, first) = log_in(&signoff).await;
     let second = next(&signoff, &first).await;
     let third = next(&signoff, &second).await;
-    signoff.close().await;
+    // While it is open: closing puts the files together, in its own time.
     let (mut bytes, mut seen) = (0, false);
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let content = std::fs::read(entry.unwrap().path()).unwrap();
@@ -221,6 +221,7 @@ async fn a_stolen_file_holds_no_token_and_opens_nothing() {
         seen |= holds("alice");
     }
     assert!(bytes > 0 && seen, "these are the files of the session");
+    signoff.close().await;
     assert_eq!(number(&path, "SELECT length(sealed) FROM signoff_refresh").await, 50);
 }
 

@@ -1,0 +1,68 @@
+//! One logout at a time.
+//!
+//! Claims: how many times as long it takes as the cheapest durable write there is in the same database, a row of its own
+//! through sqlx on a connection that is held.
+
+use signoff::Cause;
+use signoff_benches::{Contestant, Length, Unit, claim, interleave, now};
+use tokio::runtime::Runtime;
+
+use crate::Failure;
+use crate::database::Database;
+use crate::service::{log_in, nanos_at, on_a_worker, open};
+
+/// Measures.
+pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Result<(), Failure> {
+    let (rounds, each) = (length.pick(51, 9), 50);
+    let place = database.place()?;
+    let signoff = runtime.block_on(async { open(place.store().await?).await })?;
+    let mut tokens = runtime.block_on(log_in(&signoff, (rounds + 1) * each))?;
+    let beside = database.place()?;
+    let mut plain = Some(runtime.block_on(async {
+        let mut plain = beside.connect().await?;
+        plain.prepare_append().await?;
+        Ok::<_, Failure>(plain)
+    })?);
+
+    let [ours, base] = interleave(
+        &format!("{}: one at a time, p50 of {each}", database.name()),
+        Unit::Nanoseconds,
+        rounds,
+        [
+            Contestant::new("logout", || {
+                let (signoff, tokens) = (signoff.clone(), tokens.split_off(tokens.len() - each));
+                on_a_worker(runtime, async move {
+                    let mut taken = Vec::with_capacity(each);
+                    for token in &tokens {
+                        let start = now();
+                        let receipt = signoff.log_out(&[token.access.expose()], Cause::logout()).await;
+                        taken.push(now() - start);
+                        assert!(receipt.is_ok_and(|receipt| receipt.destroyed() == 1), "a logout succeeds");
+                    }
+                    nanos_at(&taken, 0.5)
+                })
+            }),
+            Contestant::new("one-row INSERT through sqlx, held connection", || {
+                let mut held = plain.take().expect("it is put back");
+                let (taken, held) = on_a_worker(runtime, async move {
+                    let mut taken = Vec::with_capacity(each);
+                    for _ in 0..each {
+                        let start = now();
+                        let inserted = held.append().await;
+                        taken.push(now() - start);
+                        assert!(inserted.is_ok(), "an insert succeeds");
+                    }
+                    (nanos_at(&taken, 0.5), held)
+                });
+                plain = Some(held);
+                taken
+            }),
+        ],
+    );
+    claim(&format!("logout-lone-{}", database.name()), &ours, &base);
+    if let Some(plain) = plain {
+        runtime.block_on(plain.close())?;
+    }
+    runtime.block_on(signoff.close());
+    Ok(())
+}
