@@ -72,6 +72,7 @@ mod b64;
 mod claims;
 mod commit;
 mod error;
+mod external;
 mod id;
 mod json;
 mod jws;

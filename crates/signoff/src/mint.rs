@@ -7,10 +7,11 @@ use serde::Serialize;
 use crate::audit::{AuditEvent, AuditKind, Context};
 use crate::claims::{Draft, is_own};
 use crate::opaque::Kind;
+use crate::store::NewFamily;
 use crate::time::Timestamp;
 use crate::{
     Actor, ClientId, Delivery, Denied, Error, ErrorKind, Live, Position, Rejection, Scope, Secret, Session, SessionId,
-    Signoff, Subject, TokenId, b64, jws, opaque,
+    Signoff, Subject, TokenHash, TokenId, b64, jws, opaque,
 };
 
 /// Somebody has proven who they are: what their session shall be like.
@@ -144,6 +145,32 @@ impl Signoff {
     /// * [`ErrorKind::Unavailable`]: the store did not answer. The session may exist, but nobody holds its token.
     pub async fn log_in(&self, login: Login) -> Result<Issued, Error> {
         let now = self.now()?;
+        let mut session = self.session_of(login, now)?;
+        let settings = &self.policy().settings;
+        let opaque = match settings.delivery {
+            Delivery::Jwt => {
+                self.mend_signing_key().await?;
+                None
+            }
+            Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
+        };
+        let (opaque, hash) = opaque.unzip();
+        let refresh = settings.refresh.as_ref().map(|_| opaque::first(&settings.peppers)).transpose()?;
+        let (refresh_token, family) = refresh.unzip();
+        self.create(&mut session, hash.as_ref(), family.as_ref(), now).await?;
+        let minted = match opaque {
+            Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
+            None => self.mint_at(&session, now)?,
+        };
+        Ok(minted.with_session(session, refresh_token))
+    }
+
+    /// What a login asks for as a session, which no store has yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Misuse`]: data or scope out of bounds.
+    pub(crate) fn session_of(&self, login: Login, now: Timestamp) -> Result<Session, Error> {
         let misuse = |what| Err(Error::new(ErrorKind::Misuse, what));
         if login.data.len() > 64 * 1024 {
             return misuse("session data has at most 64 KiB");
@@ -155,7 +182,7 @@ impl Signoff {
         }
         let settings = &self.policy().settings;
         let expires_at = now.saturating_add(settings.absolute);
-        let mut session = Session {
+        Ok(Session {
             id: SessionId::generate()?,
             subject: login.subject,
             client_id: login.client_id.unwrap_or_else(|| self.policy().client_id.clone()),
@@ -170,29 +197,25 @@ impl Signoff {
             version: 1,
             device: login.device,
             context: login.context,
-        };
-        let opaque = match settings.delivery {
-            Delivery::Jwt => {
-                self.mend_signing_key().await?;
-                None
-            }
-            Delivery::Opaque => Some(opaque::generate(Kind::Access, &settings.peppers)?),
-        };
-        let (opaque, hash) = opaque.unzip();
-        let refresh = settings.refresh.as_ref().map(|_| opaque::first(&settings.peppers)).transpose()?;
-        let (refresh_token, family) = refresh.unzip();
-        let audit = self.audit_of(AuditKind::LoggedIn, &session, session.context.clone(), now);
-        let page = self.store().create_session(&session, hash.as_ref(), family.as_ref(), &audit, now).await?;
+        })
+    }
+
+    /// Adds a session to the store, under the hash of what opens it.
+    pub(crate) async fn create(
+        &self,
+        session: &mut Session,
+        token: Option<&TokenHash>,
+        refresh: Option<&NewFamily>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let audit = self.audit_of(AuditKind::LoggedIn, session, session.context.clone(), now);
+        let page = self.store().create_session(session, token, refresh, &audit, now).await?;
         session.born = page.through;
         // Keeps the replica's position at the head, so that the next logout finds no gap to read up. If commits overtook
         // each other there is one, and it will.
         let _ = self.replica().apply(&page);
         tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
-        let minted = match opaque {
-            Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
-            None => self.mint_at(&session, now)?,
-        };
-        Ok(minted.with_session(session, refresh_token))
+        Ok(())
     }
 
     /// Mints another JWT for the session of a live one, and notes that the session is used.
@@ -210,7 +233,7 @@ impl Signoff {
         }
         self.mend_signing_key().await?;
         let now = self.now()?;
-        let Some(session) = self.touch_store(live, now).await? else {
+        let Some(session) = self.touch_store(live, Timestamp::MAX, now).await? else {
             let event = AuditEvent {
                 session: Some(live.session_id().fingerprint()),
                 ..self.audit_event(AuditKind::RefreshRefused, live.to_subject(), context, now)
@@ -248,6 +271,15 @@ impl Signoff {
     ///
     /// [`ErrorKind::Unavailable`] when the store does not answer.
     pub async fn touch(&self, live: &Live) -> Result<bool, Error> {
+        self.touch_until(live, Timestamp::MAX).await
+    }
+
+    /// As [`Signoff::touch`], but the idle end moves no further than `latest`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::touch`].
+    pub async fn touch_until(&self, live: &Live, latest: Timestamp) -> Result<bool, Error> {
         let now = self.now()?;
         let interval = (self.policy().settings.idle / 10).min(Duration::from_secs(60));
         let id = live.session_id();
@@ -256,7 +288,7 @@ impl Signoff {
         }
         // Noted first, so that of many requests at once one writes.
         self.touched().insert(*id, now);
-        match self.touch_store(live, now).await {
+        match self.touch_store(live, latest, now).await {
             Ok(Some(_)) => Ok(true),
             failed => {
                 self.touched().remove(id);
@@ -265,8 +297,8 @@ impl Signoff {
         }
     }
 
-    async fn touch_store(&self, live: &Live, now: Timestamp) -> Result<Option<Session>, Error> {
-        let idle_expires_at = now.saturating_add(self.policy().settings.idle);
+    async fn touch_store(&self, live: &Live, latest: Timestamp, now: Timestamp) -> Result<Option<Session>, Error> {
+        let idle_expires_at = now.saturating_add(self.policy().settings.idle).min(latest);
         self.store().touch_session(live.session_id(), idle_expires_at, now).await
     }
 

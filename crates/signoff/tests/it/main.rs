@@ -6,6 +6,7 @@ mod attacks;
 mod attacks_page;
 mod bank;
 mod conformance;
+mod external;
 mod faults;
 mod foreign;
 mod foreign_keys;
