@@ -53,11 +53,17 @@ impl Mark {
 /// whichever came first. An entry too few costs an error at a change of id, which can be repeated by logging in. So the
 /// oldest are dropped.
 #[derive(Debug, Default)]
-pub(super) struct Rotations(Mutex<VecDeque<Deleted>>);
+pub(super) struct Rotations(Mutex<Lately>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
+struct Lately {
+    deleted: HashMap<SessionId, Deleted>,
+    /// The same ones, the oldest first.
+    order: VecDeque<SessionId>,
+}
+
+#[derive(Debug, Default)]
 struct Deleted {
-    session: SessionId,
     deletes: u32,
     /// One of them found it alive.
     ended: bool,
@@ -70,39 +76,41 @@ const ROOM: usize = 8_192;
 impl Rotations {
     /// Before a session is deleted. Returns what goes on in its place, which then has to end as well.
     pub(super) fn begin(&self, id: SessionId) -> Option<SessionId> {
-        let mut all = self.lock();
-        if let Some(deleted) = find(&mut all, id) {
-            deleted.deletes = deleted.deletes.saturating_add(1);
-            return deleted.successor;
+        let mut lately = self.lock();
+        if !lately.deleted.contains_key(&id) {
+            lately.order.push_back(id);
+            if lately.order.len() > ROOM
+                && let Some(oldest) = lately.order.pop_front()
+            {
+                lately.deleted.remove(&oldest);
+            }
         }
-        if all.len() >= ROOM {
-            all.pop_front();
-        }
-        all.push_back(Deleted { session: id, deletes: 1, ended: false, successor: None });
-        None
+        let deleted = lately.deleted.entry(id).or_default();
+        deleted.deletes = deleted.deletes.saturating_add(1);
+        deleted.successor
     }
 
     /// It was alive, and is not any more.
     pub(super) fn ended(&self, id: SessionId) {
-        if let Some(deleted) = find(&mut self.lock(), id) {
+        if let Some(deleted) = self.lock().deleted.get_mut(&id) {
             deleted.ended = true;
         }
     }
 
     /// Whether a record of this session may go on under another id.
     pub(super) fn allow(&self, id: SessionId) -> bool {
-        find(&mut self.lock(), id).is_some_and(|deleted| deleted.is_free())
+        self.lock().deleted.get(&id).is_some_and(Deleted::is_free)
     }
 
     /// It goes on as this session, unless it was deleted once more since it was allowed.
     #[must_use = "else the successor has to end"]
     pub(super) fn succeed(&self, id: SessionId, successor: SessionId) -> bool {
-        let mut all = self.lock();
-        let deleted = find(&mut all, id).filter(|deleted| deleted.is_free());
+        let mut lately = self.lock();
+        let deleted = lately.deleted.get_mut(&id).filter(|deleted| deleted.is_free());
         deleted.map(|deleted| deleted.successor = Some(successor)).is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Deleted>> {
+    fn lock(&self) -> MutexGuard<'_, Lately> {
         self.0.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 }
@@ -111,11 +119,6 @@ impl Deleted {
     const fn is_free(&self) -> bool {
         self.deletes == 1 && self.ended && self.successor.is_none()
     }
-}
-
-/// The newest are at the end, and it is mostly one of them.
-fn find(all: &mut VecDeque<Deleted>, id: SessionId) -> Option<&mut Deleted> {
-    all.iter_mut().rev().find(|deleted| deleted.session == id)
 }
 
 #[cfg(test)]
@@ -164,6 +167,7 @@ mod tests {
             rotations.begin(SessionId::from_bytes((number << 32).to_le_bytes()));
         }
         assert!(!rotations.allow(first));
-        assert_eq!(rotations.lock().len(), ROOM);
+        let lately = rotations.lock();
+        assert_eq!((lately.deleted.len(), lately.order.len()), (ROOM, ROOM));
     }
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde_json::Value;
-use signoff::time::Timestamp;
 use signoff::{Cause, Denied, Error, ErrorKind, Live, Login, Rejection, Scope, Session, SessionId, Subject, Update};
 use time::OffsetDateTime;
 
