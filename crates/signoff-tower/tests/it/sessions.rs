@@ -281,7 +281,8 @@ async fn an_outage_is_an_error_and_neither_an_end_nor_a_logout() {
 
 #[tokio::test]
 async fn saves_at_once_all_get_through() {
-    let shop = Shop::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Shop::open_on(SqliteStore::open(folder.path().join("shop.sqlite3")).await.unwrap()).await;
     let id = shop.log_in("alice").await;
     let saves = (0..20).map(|number| {
         let session = shop.request(Some(id));
