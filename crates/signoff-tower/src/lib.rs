@@ -31,7 +31,7 @@
 //! # Features
 //!
 //! * `axum` (default): extractors and handlers. Without it, the layer alone, for any tower service.
-//! * `tower-sessions`: a store for applications on tower-sessions 0.15, see [`tower_sessions`].
+//! * `tower-sessions`: a store for applications on tower-sessions 0.15, in the module `tower_sessions`.
 //! * `tower-sessions-014`: the same for tower-sessions 0.14, and so for axum-login 0.18.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

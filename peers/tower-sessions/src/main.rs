@@ -60,7 +60,7 @@ async fn load(store: SqliteStore, sessions: usize) -> Result<(), Box<dyn Error>>
         let count: usize = line?.trim().parse()?;
         let start = Instant::now();
         for _ in 0..count {
-            // A step that no number of sessions up to a million has a divisor of: every one in turn, far from the last.
+            // A prime step: each of them in turn, far from the one before.
             next = (next + 7_368_787) % ids.len();
             if store.load(&ids[next]).await?.is_none() {
                 return Err("a session is gone".into());
