@@ -3,11 +3,14 @@
 //! Each server has a temporary folder and a socket of its own and ends with the process that started it, however that
 //! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
 //! logs so that starting is quick. Whatever goes wrong is an error with a sentence: nothing is skipped.
+//!
+//! And the peer that cannot be linked beside ours: tower-sessions with its own store, as a process.
 
 #![cfg(unix)]
 
 mod guard;
 mod mariadb;
+mod peer;
 mod postgres;
 mod programs;
 mod proxy;
@@ -17,6 +20,7 @@ mod template;
 // The public interface is:
 pub use guard::Failure;
 pub use mariadb::MariaDb;
+pub use peer::Peer;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Spoil, Way};
 pub use redis::Redis;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use quick_cache::UnitWeighter;
 use quick_cache::sync::DefaultLifecycle;
+use signoff_benches::arrivals::{Arrivals, Order};
 use signoff_benches::random::{mix, scale};
 use signoff_benches::{Contestant, Length, Unit, interleave, quantile};
-
-use crate::arrivals::{Arrivals, Order};
 
 /// Tokens that arrive at once.
 const BATCH: usize = 32;

@@ -8,7 +8,6 @@ use std::fs;
 
 use signoff_benches::{Length, save_path};
 
-mod arrivals;
 mod backends;
 mod caches;
 mod claims;

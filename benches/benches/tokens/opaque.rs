@@ -5,12 +5,12 @@
 use std::error::Error;
 
 use ring::digest;
+use signoff_benches::arrivals::{Arrivals, Order};
 use signoff_benches::{Contestant, Length, Unit, claim, file_system, interleave, remark};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::runtime::Runtime;
 
-use crate::arrivals::{Arrivals, Order};
 use crate::ours;
 
 /// Tokens that arrive at once.

@@ -5,9 +5,9 @@ use std::hint::black_box;
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use signoff_benches::Contestant;
+use signoff_benches::arrivals::{Arrivals, Order};
 use signoff_benches::loops::warm_nanos_each;
 
-use crate::arrivals::{Arrivals, Order};
 use crate::backends::Backend;
 use crate::claims::{Own, Payload, validation};
 use crate::keys::{ED25519_PKCS8, P256_PKCS8, Pair, SECRET, Scheme};

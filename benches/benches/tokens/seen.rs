@@ -7,10 +7,10 @@
 
 use std::error::Error;
 
+use signoff_benches::arrivals::{Arrivals, Order};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, remark};
 use tokio::runtime::Runtime;
 
-use crate::arrivals::{Arrivals, Order};
 use crate::backends::Backend;
 use crate::keys::Scheme;
 use crate::ours::{self, Memory};

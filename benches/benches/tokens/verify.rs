@@ -6,11 +6,11 @@
 use std::error::Error;
 use std::hint::black_box;
 
+use signoff_benches::arrivals::{Arrivals, Order};
 use signoff_benches::loops::{WARM, warm_nanos_each};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, remark};
 use tokio::runtime::Runtime;
 
-use crate::arrivals::{Arrivals, Order};
 use crate::backends::Backend;
 use crate::claims::signed;
 use crate::keys::{Pair, Scheme};

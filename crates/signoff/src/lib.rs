@@ -73,6 +73,7 @@ mod b64;
 mod claims;
 mod commit;
 mod error;
+mod external;
 mod id;
 mod json;
 mod jws;

@@ -27,7 +27,7 @@ pub struct Login {
     data: Vec<u8>,
     device: Option<String>,
     context: Context,
-    replaces: Option<SessionId>,
+    pub(crate) replaces: Option<SessionId>,
     elsewhere: Vec<Elsewhere>,
 }
 
@@ -215,7 +215,7 @@ impl Signoff {
     }
 
     /// What a login asks for as a session, which no store has yet.
-    fn session_of(&self, login: Login, now: Timestamp) -> Result<Session, Error> {
+    pub(crate) fn session_of(&self, login: Login, now: Timestamp) -> Result<Session, Error> {
         if login.data.len() > 64 * 1024 {
             return Err(Error::new(ErrorKind::Misuse, "session data has at most 64 KiB"));
         }
@@ -268,17 +268,25 @@ impl Signoff {
         let (opaque, token) = opaque.unzip();
         let refresh = settings.refresh.as_ref().map(|_| opaque::first(&settings.peppers)).transpose()?;
         let (refresh_token, refresh) = refresh.unzip();
-        let request = NewSession { session: session.clone(), token, refresh, audit, replaces };
-        match self.creator().commit(request, settings.commit_timeout).await?.outcome {
+        match self.create(NewSession { session: session.clone(), token, refresh, audit, replaces }).await? {
             CreateOutcome::Created(born) => session.born = born,
             refused => return Ok(Opened::Refused(session, refused)),
         }
-        tracing::info!(target: "signoff", session = session.id.fingerprint(), "session created");
         let minted = match opaque {
             Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
             None => self.mint_at(&session, now)?,
         };
         Ok(Opened::Issued(Box::new(minted.with_session(session, refresh_token))))
+    }
+
+    /// Adds a session to the store.
+    pub(crate) async fn create(&self, request: NewSession) -> Result<CreateOutcome, Error> {
+        let session = request.session.id;
+        let outcome = self.creator().commit(request, self.policy().settings.commit_timeout).await?.outcome;
+        if let CreateOutcome::Created(_) = outcome {
+            tracing::info!(target: "signoff", session = session.fingerprint(), "session created");
+        }
+        Ok(outcome)
     }
 
     /// Mints another JWT for the session of a live one, and notes that the session is used.
@@ -296,7 +304,7 @@ impl Signoff {
         }
         self.mend_signing_key().await?;
         let now = self.now()?;
-        let Some(session) = self.note_use(live, Haste::Urgent, now).await? else {
+        let Some(session) = self.note_use(live, Haste::Urgent, Timestamp::MAX, now).await? else {
             return Err(self.refuse_gone(live, context, now).await);
         };
         Ok(self.mint_at(&session, now)?.with_session(session, None))

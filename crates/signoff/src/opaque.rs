@@ -1,5 +1,6 @@
 //! Opaque tokens: a kind, 256 random bits, a checksum. They mean nothing; the store knows what they open.
 
+mod external;
 mod generation;
 mod hash;
 
@@ -9,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Rejection, Secret, secret};
 
+pub use external::External;
 pub(crate) use generation::first;
 pub use hash::{Pepper, Peppers, TokenHash};
 

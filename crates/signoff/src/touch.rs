@@ -22,6 +22,15 @@ impl Signoff {
     ///
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the store does not answer.
     pub async fn touch(&self, live: &Live) -> Result<bool, Error> {
+        self.touch_until(live, Timestamp::MAX).await
+    }
+
+    /// As [`Signoff::touch`], but the idle end moves no further than `latest`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::touch`].
+    pub async fn touch_until(&self, live: &Live, latest: Timestamp) -> Result<bool, Error> {
         let now = self.now()?;
         let interval = self.policy().settings.touch_interval();
         // Looked at and noted in one step, so that of many requests at once one writes.
@@ -38,14 +47,20 @@ impl Signoff {
             _ => {}
         }
         let mut note = Note { signoff: self, live, is_kept: false };
-        note.is_kept = self.note_use(live, Haste::Idle, now).await?.is_some();
+        note.is_kept = self.note_use(live, Haste::Idle, latest, now).await?.is_some();
         Ok(note.is_kept)
     }
 
-    /// The session as it is then; `None` when it is over.
-    pub(crate) async fn note_use(&self, live: &Live, haste: Haste, now: Timestamp) -> Result<Option<Session>, Error> {
+    /// The session as it is then, its idle end no later than `latest`; `None` when it is over.
+    pub(crate) async fn note_use(
+        &self,
+        live: &Live,
+        haste: Haste,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Error> {
         let settings = &self.policy().settings;
-        let touch = Touch { id: *live.session_id(), idle_expires_at: now.saturating_add(settings.idle) };
+        let touch = Touch { id: *live.session_id(), idle_expires_at: now.saturating_add(settings.idle).min(latest) };
         Ok(self.toucher().commit((touch, haste), settings.commit_timeout).await?.outcome)
     }
 }

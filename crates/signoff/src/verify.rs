@@ -14,7 +14,7 @@ use crate::opaque::{Kind, Opaque};
 use crate::store::SessionKey;
 use crate::time::Timestamp;
 use crate::token::Shape;
-use crate::{Authentic, Claims, Denied, Error, Live, Rejection, Signoff, TokenHash, Unverified};
+use crate::{Authentic, Claims, Denied, Error, ErrorKind, Live, Rejection, Session, Signoff, TokenHash, Unverified};
 
 impl Signoff {
     /// Whether a token is good now: authentic, in time, not revoked. Synchronous, without I/O.
@@ -71,14 +71,7 @@ impl Signoff {
                 let (keys, mut buffer) = (self.keys(), Buffer::new());
                 Ok(Authentic::assertion(self.recognise_jwt(compact.token(), &keys, &mut buffer)?.into_claims()?))
             }
-            Shape::Opaque(opaque) => {
-                for hash in opaque.hashes(&self.policy().settings.peppers) {
-                    if let Some(session) = self.store().find_by_token(&hash).await? {
-                        return Ok(Authentic::assertion(Claims::new(&Draft::of_session(&session)?, None)?));
-                    }
-                }
-                Err(Rejection::UnknownToken.into())
-            }
+            Shape::Opaque(opaque) => self.recognise_by_hash(opaque.hashes(&self.policy().settings.peppers)).await,
             // Of any generation: whoever holds an old one may end what they once had.
             Shape::Refresh(opaque) => {
                 for generation in opaque.generations(&self.policy().settings.peppers) {
@@ -89,6 +82,16 @@ impl Signoff {
                 Err(Rejection::UnknownToken.into())
             }
         }
+    }
+
+    /// The session that the store has under one of these hashes, dead or alive.
+    pub(crate) async fn recognise_by_hash(&self, hashes: impl Iterator<Item = TokenHash>) -> Result<Authentic, Denied> {
+        for hash in hashes {
+            if let Some(session) = self.store().find_by_token(&hash).await? {
+                return Ok(Authentic::assertion(Claims::new(&Draft::of_session(&session)?, None)?));
+            }
+        }
+        Err(Rejection::UnknownToken.into())
     }
 
     fn recognise_jwt<'a>(
@@ -160,6 +163,12 @@ impl Signoff {
         Ok(Live::assertion(recognised.into_claims()?))
     }
 
+    /// Holds a session that the store calls live against the clock and the replica.
+    pub(crate) fn enliven_session(&self, session: &Session, now: Timestamp) -> Result<Live, Denied> {
+        let facts = Draft::of_session(session)?.share(None).ok_or_else(too_long)?;
+        Ok(self.enliven(Recognised::Before(facts), now)?)
+    }
+
     pub(crate) fn is_session_revoked(&self, claims: &Claims) -> bool {
         let session = [Scope::Session(claims.session_id().as_bytes())];
         matches!(self.replica().verdict(&session, claims.position()), Verdict::Dead(_))
@@ -188,8 +197,6 @@ impl Signoff {
         // so a store that hangs costs each of them no more than its own query.
         let guard = if waited { None } else { Some(guard) };
         let Some(session) = self.store().load_session(SessionKey::Token(&hash), now).await? else { return Ok(None) };
-        let too_long =
-            || Error::new(crate::ErrorKind::Data, "the texts of a session are longer than any that we store");
         let facts =
             Draft::of_session(&session)?.remember_opaque(opaque.checksum(), self.replica()).ok_or_else(too_long)?;
         match guard {
@@ -204,6 +211,10 @@ impl Signoff {
         }
         Ok(Some(facts))
     }
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::Data, "the texts of a session are longer than any that we store")
 }
 
 /// What is authentic, before it is known whether it will be kept.

@@ -132,6 +132,11 @@ impl Hasher<'_> {
         self.digest(&[DOMAIN, locator].concat())
     }
 
+    /// The hash of a credential that somebody else made. It is no token's: the domain is another one.
+    pub(super) fn hash_of_external(self, kind: &str, secret: &[u8]) -> TokenHash {
+        self.digest(&Zeroizing::new([EXTERNAL, kind.as_bytes(), b":", secret].concat()))
+    }
+
     fn digest(self, text: &[u8]) -> TokenHash {
         match self.0 {
             Some(pepper) => TokenHash::new(pepper.id, hmac::sign(&pepper.key, text).as_ref()),
@@ -152,6 +157,8 @@ impl Hasher<'_> {
 
 /// Separates these hashes from all others. With 47 bytes of kind and random digits it just fills one block of SHA-256.
 const DOMAIN: &[u8] = b"signoff:";
+/// Separates the hashes of what others made. A kind follows, which has no colon.
+const EXTERNAL: &[u8] = b"signoff external:";
 /// Separates seeds from hashes.
 const SEED: &[u8] = b"signoff seed:";
 

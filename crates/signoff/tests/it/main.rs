@@ -8,6 +8,7 @@ mod bank;
 mod conformance;
 mod elsewhere;
 mod elsewhere_faults;
+mod external;
 mod faults;
 mod fence;
 mod foreign;

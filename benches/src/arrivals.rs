@@ -9,21 +9,26 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use signoff_benches::loops::{WARM, zero_at};
-use signoff_benches::random::{mix, scale};
-use signoff_benches::{nanos_each, now};
+use crate::loops::{WARM, zero_at};
+use crate::random::{mix, scale};
+use crate::{nanos_each, now};
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Order {
+#[expect(clippy::exhaustive_enums, reason = "in turn or at random")]
+pub enum Order {
     /// One after the other, from the beginning again after the last.
     InTurn,
     /// Any, another series for each who draws: what was drawn lately is in the caches.
-    Random { series: u64 },
+    Random {
+        /// Which series.
+        series: u64,
+    },
 }
 
 /// Where tokens arrive, `batch` at a time, and as many more as warm up.
-pub(crate) struct Arrivals<'a> {
+#[derive(Debug)]
+pub struct Arrivals<'a> {
     tokens: &'a [String],
     order: Order,
     count: u64,
@@ -36,13 +41,14 @@ const BUSY: Duration = Duration::from_micros(400);
 
 impl<'a> Arrivals<'a> {
     /// Nothing has arrived yet.
-    pub(crate) fn new(tokens: &'a [String], order: Order, batch: usize) -> Self {
+    pub fn new(tokens: &'a [String], order: Order, batch: usize) -> Self {
         assert!(!tokens.is_empty());
         Self { tokens, order, count: 0, arrived: vec![String::new(); WARM + batch], busy: Duration::ZERO }
     }
 
     /// Before each batch others are checked, untimed, as by a service that does little else.
-    pub(crate) fn busy(mut self) -> Self {
+    #[must_use]
+    pub fn busy(mut self) -> Self {
         self.busy = BUSY;
         self
     }
@@ -74,16 +80,16 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Nanoseconds of a check, one after the other without a pause.
-    pub(crate) fn in_a_row(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
+    pub fn in_a_row(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
         move || {
             let batch = self.next_batch(&mut check);
             nanos_each(batch.len(), |n| assert!(check(black_box(&batch[n]))))
         }
     }
 
-    /// Nanoseconds of a check that overlaps with no other, see `signoff_benches::loops`. Reading the clock is included;
+    /// Nanoseconds of a check that overlaps with no other, see [`loops`](crate::loops). Reading the clock is included;
     /// a check that does nothing shows what it takes.
-    pub(crate) fn isolated(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
+    pub fn isolated(mut self, mut check: impl FnMut(&str) -> bool) -> impl FnMut() -> f64 {
         let epoch = now();
         move || {
             let batch = self.next_batch(&mut check);
@@ -95,7 +101,7 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Times isolated checks, each alone, and replaces `nanos` with what they took.
-    pub(crate) fn one_by_one(&mut self, nanos: &mut Vec<f64>, mut check: impl FnMut(&str) -> bool) {
+    pub fn one_by_one(&mut self, nanos: &mut Vec<f64>, mut check: impl FnMut(&str) -> bool) {
         let epoch = now();
         let batch = self.next_batch(&mut check);
         nanos.clear();
