@@ -11,6 +11,7 @@ mod ordering;
 mod purges;
 mod refresh;
 mod replacing;
+mod restore;
 mod server_crash;
 mod servers;
 mod service;

@@ -23,6 +23,7 @@ mod refresh;
 mod refresh_faults;
 mod refresh_model;
 mod sessions;
+mod snapshot;
 mod step_up;
 mod strictness;
 mod times;
