@@ -106,7 +106,7 @@ impl Login {
 
 /// What became of a session that was to be opened.
 pub(crate) enum Opened {
-    Issued(Box<Issued>),
+    Issued(Issued),
     /// The session comes back, and the reason, which is not that it was created.
     Refused(Session, CreateOutcome),
 }
@@ -198,7 +198,7 @@ impl Signoff {
         loop {
             let event = audit(&session);
             match self.open_session(session, event, replaces.take(), now).await? {
-                Opened::Issued(issued) => return Ok(*issued),
+                Opened::Issued(issued) => return Ok(issued),
                 // It ended in the meantime: that is what was wanted. By its time, perhaps, so its tokens must be revoked
                 // still; and then it needs no replacing.
                 Opened::Refused(refused, CreateOutcome::Gone) => {
@@ -276,7 +276,7 @@ impl Signoff {
             Some(token) => Minted { token, expires_at: session.expires_at, expires_in: session.expires_at.since(now) },
             None => self.mint_at(&session, now)?,
         };
-        Ok(Opened::Issued(Box::new(minted.with_session(session, refresh_token))))
+        Ok(Opened::Issued(minted.with_session(session, refresh_token)))
     }
 
     /// Adds a session to the store.

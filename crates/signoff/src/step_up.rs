@@ -137,7 +137,7 @@ impl Signoff {
                 Opened::Issued(issued) => {
                     // A logout may have passed since. Its tokens are dead then, so nobody is given them.
                     self.check_living(&issued.session)?;
-                    return Ok(*issued);
+                    return Ok(issued);
                 }
                 Opened::Refused(_, CreateOutcome::Gone) => return Err(self.refuse_gone(live, context, now).await),
                 // Its data was saved in the meantime, or the random id was taken.

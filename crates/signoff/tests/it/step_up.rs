@@ -21,7 +21,7 @@ async fn step_up(bank: &Bank, live: &Live) -> Result<Issued, Denied> {
     bank.signoff.step_up(live, StepUp::authenticated_again(), Context::new()).await
 }
 
-fn is_gone(outcome: Result<Issued, Denied>) -> bool {
+fn is_gone(outcome: &Result<Issued, Denied>) -> bool {
     matches!(outcome, Err(Denied::Rejected(Rejection::Revoked)))
 }
 
@@ -97,7 +97,7 @@ async fn stepping_up_changes_the_id_and_the_time_and_nothing_else() {
         assert_eq!(after.application::<Value>().unwrap(), json!({"role": "teller"}));
 
         assert!(!bank.accepts(old.token.expose()).await);
-        assert!(is_gone(step_up(&bank, &before).await), "once");
+        assert!(is_gone(&step_up(&bank, &before).await), "once");
         assert_eq!(bank.signoff.update_session(&before, 1, b"late").await.unwrap(), Update::Gone);
         if let (Some(dead), Some(good)) = (&old.refresh_token, &new.refresh_token) {
             let refused = bank.signoff.refresh(dead.expose(), Context::new()).await;
@@ -149,7 +149,7 @@ async fn nothing_extends_the_life_of_a_session() {
     }
     let before = live(&bank, &issued).await;
     bank.clock.advance(secs(20 * 60));
-    assert!(is_gone(step_up(&bank, &before).await), "eight hours are over");
+    assert!(is_gone(&step_up(&bank, &before).await), "eight hours are over");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_session_that_is_over_does_not_step_up() {
                 1 => drop(bank.signoff.revoke(signoff::Scope::Everything, Cause::logout()).await.unwrap()),
                 _ => bank.clock.advance(secs(30 * 60)),
             }
-            assert!(is_gone(step_up(&bank, &before).await));
+            assert!(is_gone(&step_up(&bank, &before).await));
             let trail = bank.signoff.audit_trail(&subject("alice")).await.unwrap();
             assert_eq!(trail[0].kind, AuditKind::RefreshRefused);
             assert!(bank.signoff.sessions(&subject("alice"), None).await.unwrap().is_empty());
