@@ -1,9 +1,10 @@
 //! Finishes logouts elsewhere: reads the intents, has them destroyed, settles them or puts them off. Each logout on a task
 //! of its own, so that no caller who vanishes leaves one half done.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, oneshot};
@@ -62,7 +63,15 @@ pub(crate) struct Finisher {
     limit: Duration,
     /// Something failed: the sweeper is wanted.
     pub(super) failed: Notify,
-    running: Arc<Semaphore>,
+    running: Semaphore,
+    in_hand: Mutex<InHand>,
+}
+
+/// What logouts of this process are about to finish: the sweeper leaves it to them.
+#[derive(Default)]
+struct InHand {
+    next: u64,
+    over: HashMap<u64, Over>,
 }
 
 /// An intent, and what is to be written down if it fails.
@@ -86,16 +95,17 @@ impl Finisher {
         destroyers: Destroyers,
         limit: Duration,
     ) -> Option<Arc<Self>> {
-        let running = Arc::new(Semaphore::new(RUNNING as usize));
         let is_needed = !destroyers.is_empty();
-        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed: Notify::new(), running }))
+        let (failed, running, in_hand) = (Notify::new(), Semaphore::new(RUNNING as usize), Mutex::default());
+        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed, running, in_hand }))
     }
 
     /// Finishes what has just ended, or ended before and was not finished.
     pub(crate) fn start(self: &Arc<Self>, ended: Over) -> Finishing {
         let (tell, told) = oneshot::channel();
-        let finisher = Arc::clone(self);
+        let held = Held::new(Arc::clone(self), ended.clone());
         tokio::spawn(async move {
+            let finisher = &held.finisher;
             let _turn = finisher.running.acquire().await;
             steps::reached("elsewhere: begun");
             let finished = finisher.finish(&ended).await;
@@ -117,6 +127,18 @@ impl Finisher {
     pub(crate) async fn close(&self) {
         // It is never closed, so it only fails to wait for what cannot be there.
         let _ = self.running.acquire_many(RUNNING).await;
+    }
+
+    /// Whether a logout of this process is about to finish it.
+    pub(super) fn is_in_hand(&self, intent: &Intent) -> bool {
+        self.in_hand().over.values().any(|over| match over {
+            Over::Sessions(ids) => ids.contains(&intent.key.session),
+            Over::Subject(subject) => *subject == intent.subject,
+        })
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, InHand> {
+        self.in_hand.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     async fn finish(&self, ended: &Over) -> Result<(), Error> {
@@ -188,6 +210,29 @@ impl Finisher {
 
     pub(super) fn now(&self) -> Result<Timestamp, Error> {
         self.clock.wall().ok_or_else(unreadable_clock)
+    }
+}
+
+/// Keeps what a logout finishes in hand until it is dropped.
+struct Held {
+    finisher: Arc<Finisher>,
+    number: u64,
+}
+
+impl Held {
+    fn new(finisher: Arc<Finisher>, over: Over) -> Self {
+        let mut in_hand = finisher.in_hand();
+        let number = in_hand.next;
+        in_hand.next += 1;
+        in_hand.over.insert(number, over);
+        drop(in_hand);
+        Self { finisher, number }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.finisher.in_hand().over.remove(&self.number);
     }
 }
 
