@@ -227,14 +227,14 @@ async fn a_hundred_sessions_of_a_person_everywhere() {
     }
 }
 
-const LIVING: usize = 200_000;
+const LIVING: usize = 100_000;
 
-/// Linked sessions as the login makes them, alice's and of 50,000 others, with the ids 0000000000000001 and so on.
+/// Linked sessions as logins make them, of 25,000 people, with the ids 0000000000000001 and so on.
 fn many_living(numbers: &str, id: &str, text: impl Fn(&str) -> String) -> String {
     let all = format!(
         "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, expires_at, \
          version, data) SELECT {id}, {}, 'app', 1, 0, 0, 9000000000000000, 9000000000000000, 1, '' FROM {numbers}; ",
-        text("n % 50000"),
+        text("n % 25000"),
     );
     let links = "INSERT INTO signoff_elsewhere SELECT sid, 0, {subject}, 'redis', 'key', 0, 0, expires_at, NULL \
                  FROM signoff_session;";
@@ -247,10 +247,10 @@ async fn the_living_are_not_looked_at() {
     for (name, place) in places() {
         let url = place.url();
         drop(store(&url).await);
-        let postgres = "(SELECT generate_series(1, 200000) AS n) AS numbers";
-        let mariadb = "(SELECT seq AS n FROM seq_1_to_200000) AS numbers";
+        let postgres = "(SELECT generate_series(1, 100000) AS n) AS numbers";
+        let mariadb = "(SELECT seq AS n FROM seq_1_to_100000) AS numbers";
         let sqlite =
-            "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 200000) SELECT n FROM c)";
+            "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c)";
         match &place {
             Place::Server(database @ Database::Postgres(_)) => {
                 let id = "convert_to(lpad(n::text, 16, '0'), 'UTF8')";
