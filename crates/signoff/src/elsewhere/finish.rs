@@ -2,13 +2,12 @@
 //! of its own, so that no caller who vanishes leaves one half done.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Trouble, unavailable};
@@ -64,6 +63,7 @@ pub(crate) struct Finisher {
     /// Something failed: the sweeper is wanted.
     pub(super) failed: Notify,
     running: Semaphore,
+    tasks: Mutex<JoinSet<()>>,
     in_hand: Mutex<InHand>,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Attempt {
 /// How many intents are read and tried at once.
 pub(super) const BATCH: u32 = 64;
 /// How many logouts are finished at once; more of them wait for their turn.
-const RUNNING: u32 = 1_024;
+const RUNNING: usize = 1_024;
 
 impl Finisher {
     /// `None` if there is nothing to destroy with: then it costs nothing.
@@ -96,15 +96,18 @@ impl Finisher {
         limit: Duration,
     ) -> Option<Arc<Self>> {
         let is_needed = !destroyers.is_empty();
-        let (failed, running, in_hand) = (Notify::new(), Semaphore::new(RUNNING as usize), Mutex::default());
-        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed, running, in_hand }))
+        let (failed, running) = (Notify::new(), Semaphore::new(RUNNING));
+        let (tasks, in_hand) = (Mutex::default(), Mutex::default());
+        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed, running, tasks, in_hand }))
     }
 
     /// Finishes what has just ended, or ended before and was not finished.
     pub(crate) fn start(self: &Arc<Self>, ended: Over) -> Finishing {
         let (tell, told) = oneshot::channel();
         let held = Held::new(Arc::clone(self), ended.clone());
-        tokio::spawn(async move {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
             let finisher = &held.finisher;
             let _turn = finisher.running.acquire().await;
             steps::reached("elsewhere: begun");
@@ -123,10 +126,10 @@ impl Finisher {
         self.failed.notify_one();
     }
 
-    /// Waits for all that was started.
+    /// Waits until all that was started has let go of the store.
     pub(crate) async fn close(&self) {
-        // It is never closed, so it only fails to wait for what cannot be there.
-        let _ = self.running.acquire_many(RUNNING).await;
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
     }
 
     /// Whether a logout of this process is about to finish it.
@@ -135,6 +138,10 @@ impl Finisher {
             Over::Sessions(ids) => ids.contains(&intent.key.session),
             Over::Subject(subject) => *subject == intent.subject,
         })
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     fn in_hand(&self) -> MutexGuard<'_, InHand> {
@@ -264,12 +271,6 @@ impl Attempt {
         let audit = intent.trouble.is_none().then(|| record(AuditKind::ElsewhereDelayed, intent, now));
         let is_new = intent.attempts != *attempts || intent.trouble != Some(trouble);
         is_new.then(|| Postponed { trouble: Some(trouble), audit, ..self.claim() })
-    }
-}
-
-impl fmt::Debug for Finisher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Finisher").field("destroyers", &self.destroyers).finish_non_exhaustive()
     }
 }
 
