@@ -52,12 +52,13 @@ impl Links for PgPool {
     }
 
     async fn ended_by(&self, stretch: Stretch) -> Result<Vec<SessionId>, Error> {
+        // The sum keeps the mark from being looked up by its index, which would be all the living for each entry.
         let sql = "SELECT e.sid FROM signoff_log AS l JOIN signoff_elsewhere AS e ON e.sid = l.id \
                    JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > $1 AND l.position <= $2 \
-                   AND l.kind = 2 AND e.ended = 0 AND s.destroyed_at IS NOT NULL \
+                   AND l.kind = 2 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL \
                    UNION SELECT e.sid FROM signoff_log AS l JOIN signoff_elsewhere AS e ON e.subject = l.id \
                    JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > $1 AND l.position <= $2 \
-                   AND l.kind = 3 AND e.ended = 0 AND s.destroyed_at IS NOT NULL";
+                   AND l.kind = 3 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL";
         let query = sqlx::query(sql).bind(stretch.after).bind(stretch.through);
         query.fetch_all(self).await.map_err(database)?.iter().map(session_id).collect()
     }
@@ -65,7 +66,7 @@ impl Links for PgPool {
     async fn mark(&self, ended: &[SessionId], stretch: Stretch, now: Timestamp) -> Result<(), Error> {
         let mut transaction = self.begin().await.map_err(database)?;
         if !ended.is_empty() {
-            let sql = "UPDATE signoff_elsewhere SET ended = 1, retry_at = $2 WHERE ended = 0 AND sid = ANY ($1)";
+            let sql = "UPDATE signoff_elsewhere SET ended = 1, retry_at = $2 WHERE ended + 0 = 0 AND sid = ANY ($1)";
             let query = sqlx::query(sql).bind(bytes(ended)).bind(now.as_micros());
             query.execute(&mut *transaction).await.map_err(database)?;
         }

@@ -42,13 +42,14 @@ impl Links for SqliteStore {
     }
 
     async fn ended_by(&self, stretch: Stretch) -> Result<Vec<SessionId>, Error> {
-        // The order of a cross join is the order that it is done in.
+        // The order of a cross join is the order that it is done in. The plus keeps the mark from being looked up by its
+        // index, which would be all the living for each entry.
         let sql = "SELECT e.sid FROM signoff_log AS l CROSS JOIN signoff_elsewhere AS e ON e.sid = l.id \
                    CROSS JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > ?1 AND l.position <= ?2 \
-                   AND l.kind = 2 AND e.ended = 0 AND s.destroyed_at IS NOT NULL \
+                   AND l.kind = 2 AND +e.ended = 0 AND s.destroyed_at IS NOT NULL \
                    UNION SELECT e.sid FROM signoff_log AS l CROSS JOIN signoff_elsewhere AS e ON e.subject = l.id \
                    CROSS JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > ?1 AND l.position <= ?2 \
-                   AND l.kind = 3 AND e.ended = 0 AND s.destroyed_at IS NOT NULL";
+                   AND l.kind = 3 AND +e.ended = 0 AND s.destroyed_at IS NOT NULL";
         let query = sqlx::query(sql).bind(stretch.after).bind(stretch.through);
         query.fetch_all(&self.readers).await.map_err(database)?.iter().map(session_id).collect()
     }
@@ -56,7 +57,7 @@ impl Links for SqliteStore {
     async fn mark(&self, ended: &[SessionId], stretch: Stretch, now: Timestamp) -> Result<(), Error> {
         let mut transaction = self.begin().await?;
         if !ended.is_empty() {
-            let sql = "UPDATE signoff_elsewhere SET ended = 1, retry_at = ? WHERE ended = 0 \
+            let sql = "UPDATE signoff_elsewhere SET ended = 1, retry_at = ? WHERE +ended = 0 \
                        AND sid IN (SELECT unhex(value) FROM json_each(?))";
             let query = sqlx::query(sql).bind(now.as_micros()).bind(packed(ended)?);
             query.execute(&mut *transaction).await.map_err(database)?;

@@ -11,11 +11,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use signoff::audit::AuditKind;
+use signoff::store::{IntentsOf, SessionTarget, Target};
+use signoff::time::Timestamp;
 use signoff::{
-    Algorithm, Cause, Delivery, Destroyers, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Store,
+    Algorithm, Cause, Delivery, Destroyers, KeySet, Login, MemoryStore, SessionId, Settings, SigningKey, Signoff,
+    Store, Subject,
 };
 use signoff_sqlx::SqliteStore;
+use sqlx::{AssertSqlSafe, Connection};
 
+use crate::ordering::sign_off;
 use crate::service::{BOTH, Database, accepts, alice};
 
 /// Where the child is killed, in order. Those of the transaction itself are tested elsewhere.
@@ -219,5 +224,70 @@ async fn a_hundred_sessions_of_a_person_everywhere() {
         assert_eq!(receipt.destroyed(), 100);
         assert!(left(folder.path()).is_empty() && signoff.unfinished_logouts().await.unwrap().is_empty());
         signoff.close().await;
+    }
+}
+
+const LIVING: usize = 100_000;
+
+/// Linked sessions as logins make them, of 25,000 people, with the ids 0000000000000001 and so on.
+fn many_living(numbers: &str, id: &str, text: impl Fn(&str) -> String) -> String {
+    let all = format!(
+        "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, expires_at, \
+         version, data) SELECT {id}, {}, 'app', 1, 0, 0, 9000000000000000, 9000000000000000, 1, '' FROM {numbers}; ",
+        text("n % 25000"),
+    );
+    let links = "INSERT INTO signoff_elsewhere SELECT sid, 0, {subject}, 'redis', 'key', 0, 0, expires_at, NULL \
+                 FROM signoff_session;";
+    all + links
+}
+
+/// Millions may live while a few end: what is asked for every ten seconds must not look at them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_living_are_not_looked_at() {
+    for (name, place) in places() {
+        let url = place.url();
+        drop(store(&url).await);
+        let postgres = "(SELECT generate_series(1, 100000) AS n) AS numbers";
+        let mariadb = "(SELECT seq AS n FROM seq_1_to_100000) AS numbers";
+        let sqlite =
+            "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c)";
+        match &place {
+            Place::Server(database @ Database::Postgres(_)) => {
+                let id = "convert_to(lpad(n::text, 16, '0'), 'UTF8')";
+                let sql = many_living(postgres, id, |n| format!("({n})::text"));
+                database.execute(&sql.replace("{subject}", "convert_to(subject, 'UTF8')")).await;
+            }
+            Place::Server(database) => {
+                let sql = many_living(mariadb, "LPAD(n, 16, '0')", |n| format!("CONCAT({n})"));
+                database.execute(&sql.replace("{subject}", "subject")).await;
+            }
+            Place::File(_) => {
+                let sql = many_living(sqlite, "CAST(printf('%016d', n) AS BLOB)", |n| format!("CAST({n} AS TEXT)"));
+                let sql = sql.replace("1, ''", "1, x''").replace("{subject}", "CAST(subject AS BLOB)");
+                let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite://{url}")).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+        let store = store(&url).await;
+        let now = Timestamp::from_secs(1_000).unwrap();
+        let ids = (1..=900).map(|n| SessionId::from_bytes(format!("{n:016}").into_bytes().try_into().unwrap()));
+        let targets = ids.map(|id| SessionTarget { id, revoke_unknown_until: None }).collect();
+        let everywhere = Target::Subject { subject: Subject::new("7").unwrap(), except: None, revoke_until: now };
+        for target in [Target::Sessions(targets), everywhere] {
+            store.sign_off(&[sign_off(target)], now).await.unwrap();
+        }
+        // The first time looks at the entries, the others find what is marked: 64 of 900 and the 3 that were left of 4.
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            let before = tokio::time::Instant::now();
+            assert_eq!(store.intents(IntentsOf::Due, 64, now).await.unwrap().len(), 64);
+            times.push(before.elapsed());
+        }
+        let all = store.intents(IntentsOf::All, 2_000, now).await.unwrap();
+        assert_eq!(all.len(), 903, "{name}");
+        // A look at the living for each entry takes minutes; a look at all of them once is visible too.
+        assert!(times[0] < Duration::from_secs(5) && times[2] < Duration::from_millis(100), "{name}: {times:?}");
+        println!("{name}, {LIVING} living: {times:?}");
     }
 }

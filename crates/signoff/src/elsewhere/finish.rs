@@ -1,13 +1,13 @@
 //! Finishes logouts elsewhere: reads the intents, has them destroyed, settles them or puts them off. Each logout on a task
 //! of its own, so that no caller who vanishes leaves one half done.
 
-use std::fmt;
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Trouble, unavailable};
@@ -62,7 +62,16 @@ pub(crate) struct Finisher {
     limit: Duration,
     /// Something failed: the sweeper is wanted.
     pub(super) failed: Notify,
-    running: Arc<Semaphore>,
+    running: Semaphore,
+    tasks: Mutex<JoinSet<()>>,
+    in_hand: Mutex<InHand>,
+}
+
+/// What logouts of this process are about to finish: the sweeper leaves it to them.
+#[derive(Default)]
+struct InHand {
+    next: u64,
+    over: HashMap<u64, Over>,
 }
 
 /// An intent, and what is to be written down if it fails.
@@ -76,7 +85,7 @@ pub(super) struct Attempt {
 /// How many intents are read and tried at once.
 pub(super) const BATCH: u32 = 64;
 /// How many logouts are finished at once; more of them wait for their turn.
-const RUNNING: u32 = 1_024;
+const RUNNING: usize = 1_024;
 
 impl Finisher {
     /// `None` if there is nothing to destroy with: then it costs nothing.
@@ -86,16 +95,20 @@ impl Finisher {
         destroyers: Destroyers,
         limit: Duration,
     ) -> Option<Arc<Self>> {
-        let running = Arc::new(Semaphore::new(RUNNING as usize));
         let is_needed = !destroyers.is_empty();
-        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed: Notify::new(), running }))
+        let (failed, running) = (Notify::new(), Semaphore::new(RUNNING));
+        let (tasks, in_hand) = (Mutex::default(), Mutex::default());
+        is_needed.then(|| Arc::new(Self { store, clock, destroyers, limit, failed, running, tasks, in_hand }))
     }
 
     /// Finishes what has just ended, or ended before and was not finished.
     pub(crate) fn start(self: &Arc<Self>, ended: Over) -> Finishing {
         let (tell, told) = oneshot::channel();
-        let finisher = Arc::clone(self);
-        tokio::spawn(async move {
+        let held = Held::new(Arc::clone(self), ended.clone());
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            let finisher = &held.finisher;
             let _turn = finisher.running.acquire().await;
             steps::reached("elsewhere: begun");
             let finished = finisher.finish(&ended).await;
@@ -113,10 +126,26 @@ impl Finisher {
         self.failed.notify_one();
     }
 
-    /// Waits for all that was started.
+    /// Waits until all that was started has let go of the store.
     pub(crate) async fn close(&self) {
-        // It is never closed, so it only fails to wait for what cannot be there.
-        let _ = self.running.acquire_many(RUNNING).await;
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Whether a logout of this process is about to finish it.
+    pub(super) fn is_in_hand(&self, intent: &Intent) -> bool {
+        self.in_hand().over.values().any(|over| match over {
+            Over::Sessions(ids) => ids.contains(&intent.key.session),
+            Over::Subject(subject) => *subject == intent.subject,
+        })
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, InHand> {
+        self.in_hand.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     async fn finish(&self, ended: &Over) -> Result<(), Error> {
@@ -191,6 +220,29 @@ impl Finisher {
     }
 }
 
+/// Keeps what a logout finishes in hand until it is dropped.
+struct Held {
+    finisher: Arc<Finisher>,
+    number: u64,
+}
+
+impl Held {
+    fn new(finisher: Arc<Finisher>, over: Over) -> Self {
+        let mut in_hand = finisher.in_hand();
+        let number = in_hand.next;
+        in_hand.next += 1;
+        in_hand.over.insert(number, over);
+        drop(in_hand);
+        Self { finisher, number }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.finisher.in_hand().over.remove(&self.number);
+    }
+}
+
 impl Attempt {
     /// Notes it before it is made, so that other nodes keep off.
     pub(super) fn claim(&self) -> Postponed {
@@ -219,12 +271,6 @@ impl Attempt {
         let audit = intent.trouble.is_none().then(|| record(AuditKind::ElsewhereDelayed, intent, now));
         let is_new = intent.attempts != *attempts || intent.trouble != Some(trouble);
         is_new.then(|| Postponed { trouble: Some(trouble), audit, ..self.claim() })
-    }
-}
-
-impl fmt::Debug for Finisher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Finisher").field("destroyers", &self.destroyers).finish_non_exhaustive()
     }
 }
 

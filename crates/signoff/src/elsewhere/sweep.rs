@@ -63,7 +63,8 @@ impl Finisher {
     async fn sweep(&self) -> Result<usize, Error> {
         let now = self.now()?;
         let due = self.ask(self.store.intents(IntentsOf::Due, BATCH, now)).await?;
-        let attempts: Vec<_> = due.into_iter().map(|intent| self.attempt(intent, now)).collect();
+        let due = due.into_iter().filter(|intent| !self.is_in_hand(intent));
+        let attempts: Vec<_> = due.map(|intent| self.attempt(intent, now)).collect();
         let count = attempts.len();
         if count == 0 {
             return Ok(0);

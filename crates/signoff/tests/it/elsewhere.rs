@@ -348,6 +348,24 @@ async fn a_destroyer_that_is_missing_on_a_node_leaves_it_unfinished() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_the_memory_store_keeps_what_is_unfinished() {
+    let theirs = Theirs::default();
+    let store = Arc::new(MemoryStore::new());
+    let bank = Bank::open_on(Arc::clone(&store), with(&theirs, Delivery::Jwt)).await;
+    let (one, two) =
+        (theirs.log_in(&bank.signoff, "alice", &["a"]).await, theirs.log_in(&bank.signoff, "bob", &["b"]).await);
+    theirs.fail(1, Manner::Fail);
+    unavailable(bank.signoff.log_out(&[one.token.expose()], Cause::logout()).await.unwrap_err());
+    let unfinished = bank.signoff.unfinished_logouts().await.unwrap();
+    let snapshot = store.to_snapshot().unwrap();
+
+    let again = Bank::open_on(MemoryStore::from_snapshot(&snapshot).unwrap(), with(&theirs, Delivery::Jwt)).await;
+    assert_eq!(again.signoff.unfinished_logouts().await.unwrap(), unfinished);
+    let _ = again.signoff.log_out(&[one.token.expose(), two.token.expose()], Cause::logout()).await.unwrap();
+    assert!(theirs.keys().is_empty());
+}
+
+#[tokio::test]
 async fn without_destroyers_it_costs_no_call() {
     let mut calls = Vec::new();
     for destroyers in [Destroyers::new(), with(&Theirs::default(), Delivery::Jwt).destroyers] {
