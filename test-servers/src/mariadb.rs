@@ -78,6 +78,33 @@ impl MariaDb {
         Ok(self.url("root", &name))
     }
 
+    /// What `mariadb-dump` says of a database.
+    ///
+    /// # Errors
+    ///
+    /// It is not installed, or fails.
+    pub fn dump(&self, url: &str) -> Result<String, Failure> {
+        let name = url.split(['/', '?']).nth(3).unwrap_or_default();
+        let dump = programs::find("mariadb-dump", PACKAGE)?;
+        let words = ["-u", "root", "--single-transaction", "--routines", "--hex-blob", name];
+        run(Command::new(dump).arg("--no-defaults").arg(socket(self.server.folder())).args(words))
+    }
+
+    /// The URL of a new database, made from a dump.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer, or refuses the dump.
+    pub fn restore(&self, dump: &str) -> Result<String, Failure> {
+        let (url, file) = (self.database()?, self.server.folder().join("dump.sql"));
+        std::fs::write(&file, dump)?;
+        let name = url.split(['/', '?']).nth(3).unwrap_or_default();
+        let source = format!("source {}", file.display());
+        let words = ["-u", "root", name, "-e", &source];
+        run(Command::new(&self.client).arg("--no-defaults").arg(socket(self.server.folder())).args(words))?;
+        Ok(url)
+    }
+
     /// The URL of a database for a user, or for `user:password`.
     pub fn url(&self, user: &str, database: &str) -> String {
         format!("mysql://{user}@localhost/{database}?socket={}", self.server.folder().join("socket").display())
@@ -103,9 +130,13 @@ impl MariaDb {
 }
 
 fn query(client: &Path, folder: &Path, sql: &str) -> Result<String, Failure> {
-    let mut socket = OsString::from("--socket=");
-    socket.push(folder.join("socket"));
-    run(Command::new(client).arg("--no-defaults").arg(socket).args(["-u", "root", "-e", sql]))
+    run(Command::new(client).arg("--no-defaults").arg(socket(folder)).args(["-u", "root", "-e", sql]))
+}
+
+fn socket(folder: &Path) -> OsString {
+    let mut option = OsString::from("--socket=");
+    option.push(folder.join("socket"));
+    option
 }
 
 fn make(data: &Path) -> Result<(), Failure> {

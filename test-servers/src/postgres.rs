@@ -70,6 +70,27 @@ impl Postgres {
         Ok(self.url(USER, &name))
     }
 
+    /// What `pg_dump` says of a database.
+    ///
+    /// # Errors
+    ///
+    /// It is not installed, or fails.
+    pub fn dump(&self, url: &str) -> Result<String, Failure> {
+        run(Command::new(programs::find("pg_dump", PACKAGE)?).arg(url))
+    }
+
+    /// The URL of a new database, made from a dump.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer, or refuses the dump.
+    pub fn restore(&self, dump: &str) -> Result<String, Failure> {
+        let (url, file) = (self.database()?, self.server.folder().join("dump.sql"));
+        std::fs::write(&file, dump)?;
+        run(Command::new(&self.psql).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file).arg(&url))?;
+        Ok(url)
+    }
+
     /// The URL of a database for a user, without a password.
     pub fn url(&self, user: &str, database: &str) -> String {
         let host = self.server.folder().to_string_lossy().replace('/', "%2F");

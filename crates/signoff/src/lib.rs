@@ -79,6 +79,7 @@ mod keeper;
 mod logout;
 mod mint;
 mod rejection;
+mod restore;
 mod seal;
 mod secret;
 mod session;

@@ -13,6 +13,7 @@ use crate::commit::{Committer, HighMark, SignOffs, Worker, catch_up, unreadable_
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
 use crate::refresh::Exchanges;
+use crate::restore::Restored;
 use crate::settings::Policy;
 use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
@@ -85,19 +86,31 @@ impl Signoff {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
+        Self::start(store, keys.into(), settings, clock, None).await
+    }
+
+    pub(crate) async fn start(
+        store: impl Store,
+        keys: Keys,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        restored: Option<&Restored<'_>>,
+    ) -> Result<Self, Error> {
         let mut policy = settings.into_policy()?;
         let store: Arc<dyn Store> = Arc::new(store);
         let seated = Arc::new(store.seat().take()?);
         let now = clock.wall().ok_or_else(unreadable_clock)?;
         policy.terms = store.agree(policy.terms).await?;
+        if let Some(restored) = restored {
+            restored.raise_epoch(&*store, &policy, now).await?;
+        }
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
         // A person can log out with an expired token, as long as it may be of a living session.
         let accepted_for = policy.terms.longest_session + policy.terms.leeway;
         let signatures = Signatures::new(policy.settings.signature_memory);
         let (keeper_store, keeper_clock) = (Arc::clone(&store), Arc::clone(&clock));
-        let keeper =
-            Keeper::new(keys.into(), keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
+        let keeper = Keeper::new(keys, keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
         let keeper = keeper.await?;
         let accepted = Arc::new(HighMark::default());
         let worker = Worker {

@@ -10,6 +10,7 @@ mod key_ring;
 mod ordering;
 mod purges;
 mod refresh;
+mod restore;
 mod server_crash;
 mod servers;
 mod service;

@@ -1,5 +1,7 @@
 //! A store in memory: for tests, and for services whose sessions may end with the process. Nothing here is durable.
 
+mod snapshot;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
@@ -96,11 +98,17 @@ impl State {
     }
 
     fn append(&mut self, scope: Scope<'_>, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
-        let position = self.advance(now)?;
-        self.log.push(Revocation::new(scope, position, expires_at));
-        let cutoff = self.cutoffs.entry(scope.into()).or_insert((position, expires_at));
-        *cutoff = (position, cutoff.1.max(expires_at));
+        let entry = Revocation::new(scope, self.advance(now)?, expires_at);
+        self.cut_off(&entry);
+        self.log.push(entry);
         Ok(())
+    }
+
+    /// Merges the latest entry of the log into the cutoff of its scope.
+    fn cut_off(&mut self, entry: &Revocation) {
+        let (position, expires_at) = (entry.position(), entry.expires_at());
+        let cutoff = self.cutoffs.entry(entry.scope().into()).or_insert((position, expires_at));
+        *cutoff = (position, cutoff.1.max(expires_at));
     }
 
     /// Destroys a session that is not destroyed yet, revokes it, and writes the record.

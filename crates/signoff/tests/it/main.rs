@@ -22,6 +22,7 @@ mod refresh;
 mod refresh_faults;
 mod refresh_model;
 mod sessions;
+mod snapshot;
 mod strictness;
 mod times;
 mod tokens;
