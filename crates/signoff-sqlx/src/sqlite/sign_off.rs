@@ -19,16 +19,34 @@ use crate::steps;
 ///
 /// It has the write lock before it looks at anything, and has found all of them before the first row goes to the trigger
 /// of `signoff_end`, which destroys, moves the head, appends and records. What it returns are those rows, as found.
-const END_SESSIONS: &str = "\
-INSERT INTO signoff_end (n, sid, destroyed, known, until, head, at, kind, subject, actor, reason, session, logout, detail, \
-address, user_agent) \
-SELECT asked.key, unhex(asked.value ->> 0), s.sid IS NOT NULL AND s.destroyed_at IS NULL, s.sid IS NOT NULL, \
-CASE WHEN s.sid IS NULL THEN asked.value ->> 2 WHEN s.destroyed_at IS NULL THEN min(s.expires_at + (asked.value ->> 1), ?3) END, \
-m.head, ?2, asked.value ->> 3, CASE WHEN s.destroyed_at IS NULL THEN s.subject END, asked.value ->> 4, asked.value ->> 5, \
-asked.value ->> 6, unhex(asked.value ->> 7), asked.value ->> 8, asked.value ->> 9, asked.value ->> 10 \
-FROM json_each(?1) AS asked CROSS JOIN signoff_meta AS m LEFT JOIN signoff_session AS s ON s.sid = unhex(asked.value ->> 0) \
-WHERE max(m.head, ?2) < 9223372036854775807 - json_array_length(?1) ORDER BY asked.key \
-RETURNING n, destroyed, known, until, head";
+macro_rules! end {
+    ($asked:literal) => {
+        concat!(
+            "INSERT INTO signoff_end (n, sid, destroyed, known, until, head, at, kind, subject, actor, reason, session, \
+             logout, detail, address, user_agent) SELECT asked.n, asked.sid, s.sid IS NOT NULL AND s.destroyed_at IS NULL, \
+             s.sid IS NOT NULL, CASE WHEN s.sid IS NULL THEN asked.unknown_until \
+             WHEN s.destroyed_at IS NULL THEN min(s.expires_at + asked.margin, ?2) END, m.head, ?1, asked.kind, \
+             CASE WHEN s.destroyed_at IS NULL THEN s.subject END, asked.actor, asked.reason, asked.session, \
+             unhex(asked.logout), asked.detail, asked.address, asked.user_agent FROM (SELECT ",
+            $asked,
+            ") AS asked CROSS JOIN signoff_meta AS m LEFT JOIN signoff_session AS s ON s.sid = asked.sid \
+             WHERE max(m.head, ?1) < 9223372036854775807 - ?3 ORDER BY asked.n \
+             RETURNING n, destroyed, known, until, head"
+        )
+    };
+}
+
+/// Without JSON, which would take a tenth of the time.
+const END_SESSION: &str = end!(
+    "0 AS n, ?4 AS sid, ?5 AS margin, ?6 AS unknown_until, ?7 AS kind, ?8 AS actor, ?9 AS reason, ?10 AS session, \
+     ?11 AS logout, ?12 AS detail, ?13 AS address, ?14 AS user_agent"
+);
+
+const END_SESSIONS: &str = end!(
+    "key AS n, unhex(value ->> 0) AS sid, value ->> 1 AS margin, value ->> 2 AS unknown_until, value ->> 3 AS kind, \
+     value ->> 4 AS actor, value ->> 5 AS reason, value ->> 6 AS session, value ->> 7 AS logout, value ->> 8 AS detail, \
+     value ->> 9 AS address, value ->> 10 AS user_agent FROM json_each(?4)"
+);
 
 pub(super) async fn end_sessions(
     connection: &mut SqliteConnection,
@@ -37,20 +55,31 @@ pub(super) async fn end_sessions(
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
     let latest = Timestamp::MAX.as_micros();
+    let count = i64::try_from(asked.len()).unwrap_or(i64::MAX);
     let events: Vec<_> = asked.iter().map(|(request, target)| request.audit(None, Some(&target.id), 1, now)).collect();
-    let rows: Vec<_> = asked
-        .iter()
-        .zip(&events)
-        .map(|((request, target), event)| {
-            let Record(_, kind, _, actor, reason, session, logout, detail, address, user_agent) = Record::from(event);
-            let margin = micros(request.margin).min(latest);
-            let unknown_until = target.revoke_unknown_until.map(Timestamp::as_micros);
-            let id = hex(target.id.as_bytes());
-            (id, margin, unknown_until, kind, actor, reason, session, logout, detail, address, user_agent)
-        })
-        .collect();
+    let rows = asked.iter().zip(&events).map(|((request, target), event)| {
+        let unknown_until = target.revoke_unknown_until.map(Timestamp::as_micros);
+        (target.id, micros(request.margin).min(latest), unknown_until, Record::from(event))
+    });
+    let rows: Vec<_> = rows.collect();
     steps::reached("sign-off: begun");
-    let query = sqlx::query(END_SESSIONS).bind(json(&rows)?).bind(now.as_micros()).bind(latest);
+    let started = |sql| sqlx::query(sql).bind(now.as_micros()).bind(latest).bind(count);
+    let query = match rows.as_slice() {
+        [(id, margin, unknown_until, Record(_, kind, _, actor, reason, session, logout, detail, address, agent))] => {
+            let query = started(END_SESSION).bind(id.as_bytes().as_slice()).bind(margin).bind(unknown_until);
+            let query = query.bind(kind).bind(actor).bind(reason).bind(session).bind(logout);
+            query.bind(detail).bind(address).bind(agent)
+        }
+        _ => {
+            let row = |(id, margin, until, record): &(SessionId, i64, Option<i64>, Record<'_>)| {
+                let Record(_, kind, _, actor, reason, session, logout, detail, address, agent) = record;
+                let id = hex(id.as_bytes());
+                json(&(id, margin, until, kind, actor, reason, session, logout, detail, address, agent))
+            };
+            let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+            started(END_SESSIONS).bind(format!("[{}]", rows.join(",")))
+        }
+    };
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     steps::reached("sign-off: committed");
     let Some(first) = rows.first() else {
