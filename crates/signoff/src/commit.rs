@@ -35,7 +35,7 @@ pub(crate) trait Verb: Send + Sync + 'static {
         _replica: &Replica,
         requests: &[Self::Request],
         _since: Position,
-    ) -> impl Future<Output = Result<Vec<Trace<Self::Request, Self::Outcome>>, Error>> + Send {
+    ) -> impl Future<Output = Result<Vec<Trace<Self>>, Error>> + Send {
         let trace = |request: &Self::Request| match Self::REPEATABLE {
             true => Trace::Repeat(request.clone()),
             false => Trace::Unseen,
@@ -76,7 +76,7 @@ impl Verb for SignOffs {
         replica: &Replica,
         requests: &[SignOff],
         since: Position,
-    ) -> Result<Vec<Trace<SignOff, Outcome>>, Error> {
+    ) -> Result<Vec<Trace<Self>>, Error> {
         lost::find_out(store, replica, requests, since).await
     }
 

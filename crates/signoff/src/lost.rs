@@ -4,17 +4,16 @@ use std::collections::HashSet;
 
 use signoff_revocation::{Replica, Revocation, Scope};
 
-use crate::commit::catch_up;
+use crate::commit::{SignOffs, Verb, catch_up};
 use crate::store::{Outcome, SignOff, Store, Target};
 use crate::{Error, Position, SessionId};
 
 /// What is known of a request whose answer was lost.
-#[derive(Debug)]
-pub(crate) enum Trace<R, O> {
+pub(crate) enum Trace<V: Verb + ?Sized> {
     /// It happened, and this is what it did.
-    Done(O),
+    Done(V::Outcome),
     /// Whether or not it happened, this does what is left of it, and adds nothing if nothing is.
-    Repeat(R),
+    Repeat(V::Request),
     /// Nothing is to be seen of it. It may still come: a server may have received it and not begun.
     Unseen,
 }
@@ -38,7 +37,7 @@ pub(crate) async fn find_out(
     replica: &Replica,
     requests: &[SignOff],
     since: Position,
-) -> Result<Vec<Trace<SignOff, Outcome>>, Error> {
+) -> Result<Vec<Trace<SignOffs>>, Error> {
     // In force before anybody hears of it.
     catch_up(store, replica).await?;
     let entries = entries_after(store, since).await?;
