@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use signoff::store::SessionKey;
+use signoff::store::{SessionKey, Touch};
 use signoff::time::{Clock, SystemClock, Timestamp};
 use signoff::{Cause, Scope, Signoff, Store};
 use signoff_benches::{Contestant, Length, Unit, claim, interleave, now, remark};
@@ -112,8 +112,8 @@ impl Table {
                         ended.is_ok_and(|ended| ended.destroyed == 1)
                     }
                     Verb::Touch => {
-                        let touched = store.touch_session(&id, Timestamp::MAX, at).await;
-                        touched.is_ok_and(|found| found.is_some())
+                        let touched = store.touch_sessions(&[Touch { id, idle_expires_at: Timestamp::MAX }], at).await;
+                        touched.is_ok_and(|found| matches!(found[..], [Some(_)]))
                     }
                 };
                 taken.push(now() - start);

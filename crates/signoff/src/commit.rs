@@ -46,7 +46,7 @@ pub(crate) trait Verb: Send + Sync + 'static {
         _replica: &Replica,
         requests: &[Self::Request],
         _since: Position,
-    ) -> impl Future<Output = Result<Vec<Trace<Self::Request, Self::Outcome>>, Error>> + Send {
+    ) -> impl Future<Output = Result<Vec<Trace<Self>>, Error>> + Send {
         let trace = |request: &Self::Request| match Self::REPEATABLE {
             true => Trace::Repeat(request.clone()),
             false => Trace::Unseen,
@@ -77,6 +77,12 @@ pub(crate) struct Ending {
     pub(crate) finishing: Option<Finishing>,
 }
 
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, finishing: None }
+    }
+}
+
 impl Verb for SignOffs {
     type Request = SignOff;
     type Outcome = Ending;
@@ -92,8 +98,7 @@ impl Verb for SignOffs {
         now: Timestamp,
     ) -> Result<(Vec<Ending>, Option<LogPage>), Error> {
         let signed_off = store.sign_off(requests, now).await?;
-        let endings = signed_off.outcomes.into_iter().map(|outcome| Ending { outcome, finishing: None });
-        Ok((endings.collect(), Some(signed_off.page)))
+        Ok((signed_off.outcomes.into_iter().map(Ending::from).collect(), Some(signed_off.page)))
     }
 
     async fn find_out(
@@ -101,9 +106,8 @@ impl Verb for SignOffs {
         replica: &Replica,
         requests: &[SignOff],
         since: Position,
-    ) -> Result<Vec<Trace<SignOff, Ending>>, Error> {
-        let traces = lost::find_out(store, replica, requests, since).await?;
-        Ok(traces.into_iter().map(|trace| trace.map(|outcome| Ending { outcome, finishing: None })).collect())
+    ) -> Result<Vec<Trace<Self>>, Error> {
+        lost::find_out(store, replica, requests, since).await
     }
 
     fn decided(&self, requests: &[SignOff], endings: &mut [Ending], _: Timestamp) {

@@ -4,30 +4,18 @@ use std::collections::HashSet;
 
 use signoff_revocation::{Replica, Revocation, Scope};
 
-use crate::commit::catch_up;
+use crate::commit::{SignOffs, Verb, catch_up};
 use crate::store::{Outcome, SignOff, Store, Target};
 use crate::{Error, Position, SessionId};
 
 /// What is known of a request whose answer was lost.
-#[derive(Debug)]
-pub(crate) enum Trace<R, O> {
+pub(crate) enum Trace<V: Verb + ?Sized> {
     /// It happened, and this is what it did.
-    Done(O),
+    Done(V::Outcome),
     /// Whether or not it happened, this does what is left of it, and adds nothing if nothing is.
-    Repeat(R),
+    Repeat(V::Request),
     /// Nothing is to be seen of it. It may still come: a server may have received it and not begun.
     Unseen,
-}
-
-impl<R, O> Trace<R, O> {
-    /// The same of another kind of outcome.
-    pub(crate) fn map<P>(self, with: impl FnOnce(O) -> P) -> Trace<R, P> {
-        match self {
-            Self::Done(outcome) => Trace::Done(with(outcome)),
-            Self::Repeat(request) => Trace::Repeat(request),
-            Self::Unseen => Trace::Unseen,
-        }
-    }
 }
 
 /// How many records of a person are looked through for those of their logout.
@@ -49,7 +37,7 @@ pub(crate) async fn find_out(
     replica: &Replica,
     requests: &[SignOff],
     since: Position,
-) -> Result<Vec<Trace<SignOff, Outcome>>, Error> {
+) -> Result<Vec<Trace<SignOffs>>, Error> {
     // In force before anybody hears of it.
     catch_up(store, replica).await?;
     let entries = entries_after(store, since).await?;
@@ -69,14 +57,14 @@ pub(crate) async fn find_out(
                 // The same scope until the same microsecond. If somebody else wrote it, it kills the same tokens.
                 let ours =
                     |entry: &Revocation| entry.scope() == revocation.as_scope() && entry.expires_at() == *revoke_until;
-                if entries.iter().any(ours) { Trace::Done(Outcome::default()) } else { Trace::Unseen }
+                if entries.iter().any(ours) { Trace::Done(Outcome::default().into()) } else { Trace::Unseen }
             }
             Target::Subject { subject, .. } => {
                 let trail = store.audit_trail(subject, TRAIL).await?;
                 let of_it = trail.iter().filter(|event| event.logout == Some(request.id));
                 match (of_it.clone().count(), of_it.filter(|event| event.session.is_some()).count()) {
                     (0, _) => Trace::Unseen,
-                    (_, destroyed) => Trace::Done(Outcome { destroyed: destroyed as u64, ..Outcome::default() }),
+                    (_, destroyed) => Trace::Done(Outcome { destroyed: destroyed as u64, ..Outcome::default() }.into()),
                 }
             }
         });

@@ -2,11 +2,15 @@
 //! `sessions`, `create`, `exchange`, `elsewhere`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
 
 /// Once more where the database has certainly rolled back: it chose this transaction to end a deadlock, or found that it
-/// came too late. A second refusal is the caller's to repeat.
+/// came too late. After a moment, so that the other transaction gets the locks that this one has let go. A second refusal
+/// is the caller's to repeat.
 macro_rules! twice {
     ($attempt:expr) => {
         match $attempt {
-            Err(error) if crate::error::is_rolled_back(&error) => $attempt,
+            Err(error) if crate::error::is_rolled_back(&error) => {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                $attempt
+            }
             result => result,
         }
     };

@@ -80,7 +80,7 @@ async fn full(place: &str, disk: &Path, revive: impl Fn() -> Result<(), Failure>
         }
         let failed = failed.unwrap_or_else(|| panic!("{place}: the disk is never full"));
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{place}: {failed} {failed:?}");
-        let mut told = Vec::new();
+        let mut told: Vec<bool> = Vec::new();
         for token in tokens.iter().take(30) {
             // A server that has given up altogether costs each of them their time limit.
             if told.iter().filter(|told| !**told).count() == 3 {

@@ -3,13 +3,15 @@
 //!
 //! `SIGNOFF_LONG=1` tries every byte; otherwise every seventeenth, from another one in each part.
 
-use std::time::{Duration, Instant};
+use std::fmt::Write;
+use std::time::Duration;
 
 use signoff::audit::AuditKind;
 use signoff::{
     Algorithm, Cause, Denied, Error, ErrorKind, KeySet, Login, Scope, Settings, SigningKey, Signoff, Store, Subject,
 };
 use signoff_test_servers::{Proxy, Spoil, Way};
+use tokio::time::Instant;
 
 use crate::service::{Database, accepts};
 
@@ -146,7 +148,9 @@ fn places(bytes: u64) -> impl Iterator<Item = u64> {
     (bytes % every..bytes).step_by(every as usize).chain([0, bytes - 1])
 }
 
-async fn cut_at_every_byte(database: Database) {
+/// What was tried, in a few lines.
+async fn cut_at_every_byte(database: Database) -> String {
+    let mut report = String::new();
     let mut far = Far::open(database, Duration::from_secs(5)).await;
     for wide in [Wide::No, Wide::Everywhere, Wide::Client] {
         for (way, bytes) in far.measure(wide).await {
@@ -157,7 +161,7 @@ async fn cut_at_every_byte(database: Database) {
                     *told += u32::from(far.try_at(wide, way, at, how).await);
                 }
             }
-            println!("{:?} {wide:?} {way:?}: {tried} of {bytes} bytes, told {told:?}", far.database);
+            writeln!(report, "{wide:?} {way:?}: {tried} of {bytes} bytes, told {told:?}").unwrap();
             if wide == Wide::No {
                 assert_eq!(told[0], tried, "one connection was cut, and there are others to find out by");
             }
@@ -166,18 +170,19 @@ async fn cut_at_every_byte(database: Database) {
         }
     }
     far.signoff.close().await;
+    report
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_to_postgres_that_is_cut_at_any_byte() {
     let [_, postgres] = Database::each();
-    cut_at_every_byte(postgres).await;
+    println!("{}", cut_at_every_byte(postgres).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_to_mariadb_that_is_cut_at_any_byte() {
     let [mariadb, _] = Database::each();
-    cut_at_every_byte(mariadb).await;
+    println!("{}", cut_at_every_byte(mariadb).await);
 }
 
 /// Nobody notices that the line is gone: the caller's time limit tells, the group is given up, and a transaction that was

@@ -8,18 +8,19 @@ use signoff_sqlx::SqliteStore;
 
 use crate::service::Database;
 
-async fn follow<S: Store>(name: &str, open: impl AsyncFnMut() -> S) {
+/// What was seen, in a line.
+async fn follow<S: Store>(name: &str, open: impl AsyncFnMut() -> S) -> String {
     let lives = if std::env::var_os("SIGNOFF_LONG").is_some() { 2_000 } else { 20 };
     let seed = std::env::var("SIGNOFF_SEED").map_or(1, |seed| seed.parse().unwrap());
     let seen = lives_follow_the_model(open, Lives { lives, operations: 100, seed }).await;
-    println!("{name}, {lives} lives: {seen:?}");
     assert!(seen.answers > lives * 60 && seen.pairs > lives * 8 && seen.restarts > lives, "{name}: {seen:?}");
+    format!("{name}, {lives} lives: {seen:?}")
 }
 
 /// Closed and opened again, as a restart does.
-async fn on_a_server(database: Database) {
+async fn on_a_server(database: Database) -> String {
     let name = format!("{database:?}");
-    follow(&name, async || database.open().await.unwrap()).await;
+    follow(&name, async || database.open().await.unwrap()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,11 +43,11 @@ async fn lives_on_sqlite_follow_the_model() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lives_on_postgres_follow_the_model() {
     let [_, postgres] = Database::each();
-    on_a_server(postgres).await;
+    println!("{}", on_a_server(postgres).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lives_on_mariadb_follow_the_model() {
     let [mariadb, _] = Database::each();
-    on_a_server(mariadb).await;
+    println!("{}", on_a_server(mariadb).await);
 }

@@ -39,12 +39,19 @@ async fn killed(
         while answered.load(Ordering::SeqCst) < 20 + 20 * round {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        tokio::task::block_in_place(|| crash().and_then(|()| start_again())).unwrap();
+        let mut before = 0;
+        tokio::task::block_in_place(|| {
+            crash()?;
+            before = answered.load(Ordering::SeqCst);
+            start_again()
+        })
+        .unwrap();
         let mut told = Vec::new();
         for logout in logouts {
             told.push(logout.await.unwrap());
         }
-        assert!(told.contains(&true) && told.contains(&false), "the crash came too early or too late to mean anything");
+        // Of the others, those may be told whose outcome is found out: a server may be back within a second.
+        assert!((1..SESSIONS).contains(&before), "the crash came too early or too late to mean anything");
 
         for (token, told) in tokens.iter().zip(&told) {
             assert!(!(*told && accepts(&signoff, token).await), "a confirmed logout was undone in memory");

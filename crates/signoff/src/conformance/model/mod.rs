@@ -353,7 +353,8 @@ impl World {
         for model in &self.models {
             for order in [&forwards, &backwards] {
                 let mut next = model.clone();
-                if order.iter().all(|n| next.step(&acts[*n], &said[*n])) && !left.contains(&next) {
+                let fits = order.iter().all(|n| next.step(&acts[*n], &said[*n])) && next.settle();
+                if fits && !left.contains(&next) {
                     left.push(next);
                 }
             }

@@ -16,6 +16,8 @@ pub(super) struct Model {
     sessions: BTreeMap<usize, One>,
     /// Sessions that ended at or before this may have been purged.
     purged: Timestamp,
+    /// A session that lived when its token was exchanged, and whose end kept the answer back: it must have ended by now.
+    owed: Option<usize>,
 }
 
 /// The settings that count.
@@ -67,7 +69,7 @@ impl Model {
             grace,
             interval: (settings.idle / 10).min(Duration::from_secs(60)),
         };
-        Self { now, rules, sessions: BTreeMap::new(), purged: Timestamp::MIN }
+        Self { now, rules, sessions: BTreeMap::new(), purged: Timestamp::MIN, owed: None }
     }
 
     /// Whether this answer is one that may be given now, and if so, what is known afterwards.
@@ -173,6 +175,12 @@ impl Model {
         }
     }
 
+    /// Whether everything that was answered at once fits together.
+    pub(super) fn settle(&mut self) -> bool {
+        let owed = self.owed.take().and_then(|slot| self.sessions.get(&slot));
+        owed.is_none_or(|one| one.destroyed || one.cut_off)
+    }
+
     fn authenticate(&mut self, slot: usize, token: usize, accepted: bool) -> bool {
         let Some(one) = self.sessions.get(&slot) else { return false };
         match self.rules.delivery {
@@ -196,6 +204,15 @@ impl Model {
         let age = one.refresh.len() - 1 - at;
         let in_grace = age == 1 && one.exchanged.is_some_and(|at| now < at.saturating_add(grace));
         match said {
+            // Nobody is given what is dead by the time that it is given.
+            Said::NotRefreshed(Rejection::Revoked) if life == Life::Live && (age == 0 || in_grace) => {
+                if age == 0 {
+                    one.exchanged = Some(now);
+                    one.refresh.push(format!("the successor of {presented}"));
+                }
+                self.owed = Some(slot);
+                true
+            }
             Said::NotRefreshed(Rejection::Revoked) => self.observe(slot, false),
             Said::NotRefreshed(Rejection::UnknownToken) => purged,
             Said::NotRefreshed(Rejection::Reused) => {
