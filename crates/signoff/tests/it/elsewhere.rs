@@ -77,6 +77,10 @@ impl SessionDestroyer for Theirs {
         if let Some(witness) = self.0.witness.get() {
             witness();
         }
+        // As a network does: so that callers can vanish meanwhile.
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
         let faults = &self.0.faults;
         if faults.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             let manner = *self.0.manner.lock().unwrap();
