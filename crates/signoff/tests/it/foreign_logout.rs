@@ -173,7 +173,8 @@ async fn a_store_that_fails_at_any_call() {
                     break;
                 }
             }
-            assert!(refusals > 0, "{fault:?}: the fault was never met");
+            // A single answer that is lost is found out in the log; what is not there may still come, and is not repeated.
+            assert_eq!(refusals > 0, fault != Fault::AnswerLost, "{fault:?}");
         }
     }
 }

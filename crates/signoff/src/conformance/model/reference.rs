@@ -40,6 +40,8 @@ struct One {
     end: Timestamp,
     /// Its idle end is at one of these, because a note of use may have been left out.
     idle: (Timestamp, Timestamp),
+    /// The latest that its idle end ever was.
+    latest: Timestamp,
     destroyed: bool,
     cut_off: bool,
     version: u64,
@@ -84,6 +86,7 @@ impl Model {
                     client: *client,
                     end,
                     idle: (idle, idle),
+                    latest: idle,
                     destroyed: false,
                     cut_off: false,
                     version: 1,
@@ -189,8 +192,11 @@ impl Model {
                 let Some((end, revoked)) = one.tokens.get(token) else { return false };
                 accepted == (self.now < *end && !revoked && !one.destroyed && !one.cut_off)
             }
-            // Memory may know an older idle end than the store, when the clock went back: seen alive there says nothing.
-            Delivery::Opaque if accepted => self.life(slot) != Life::Dead,
+            // When the clock went back, a note of use may have brought the idle end forward, and memory knows the later one:
+            // seen alive there says nothing.
+            Delivery::Opaque if accepted => {
+                !one.destroyed && !one.cut_off && self.now < one.end && self.now < one.latest
+            }
             Delivery::Opaque => self.observe(slot, false),
         }
     }
@@ -317,6 +323,7 @@ impl Model {
     fn with(&mut self, slot: usize, change: impl FnOnce(&mut One, &Self) -> bool) -> bool {
         let Some(mut one) = self.sessions.remove(&slot) else { return false };
         let fits = change(&mut one, self);
+        one.latest = one.latest.max(one.idle.1);
         self.sessions.insert(slot, one);
         fits
     }
