@@ -1,4 +1,4 @@
-//! The memory store passes the suite, by value and behind pointers.
+//! The memory store passes the suite, by value and behind pointers, and so does the store that is an example.
 
 use std::sync::Arc;
 
@@ -19,4 +19,12 @@ async fn behind_pointers() {
 #[tokio::test]
 async fn wrapped() {
     conformance::run(async || FailingStore::new(MemoryStore::new())).await;
+}
+
+#[path = "../../examples/file_store.rs"]
+mod file_store;
+
+#[test]
+fn a_store_of_ones_own() {
+    file_store::main();
 }
