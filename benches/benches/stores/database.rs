@@ -103,6 +103,14 @@ impl Place {
         })
     }
 
+    /// Has the operating system read the file, as it has on a machine that has run for a while.
+    pub(crate) fn warm(&self) -> Result<(), Failure> {
+        if let Self::Sqlite(_) = self {
+            std::io::copy(&mut std::fs::File::open(self.file())?, &mut std::io::sink())?;
+        }
+        Ok(())
+    }
+
     /// How many bytes its tables and indexes take.
     pub(crate) async fn bytes(&self) -> Result<u64, Failure> {
         let sql = match self {

@@ -60,7 +60,7 @@ enum Verb {
     Touch,
 }
 
-/// A service on a table of some size. Nothing of it is in memory but what the database keeps there.
+/// A service on a table of some size. What of it is in memory is for the database and the system to say.
 struct Table {
     _place: Place,
     store: Arc<dyn Store>,
@@ -89,6 +89,7 @@ impl Table {
     fn new(runtime: &Runtime, database: &Database, count: u64) -> Result<Self, Failure> {
         runtime.block_on(async {
             let (place, rows) = fill(database, count).await?;
+            place.warm()?;
             let store: Arc<dyn Store> = Arc::from(place.store().await?);
             let signoff = open(Arc::clone(&store)).await?;
             Ok(Self { _place: place, store, signoff, rows: Arc::new(rows), next: AtomicU64::new(0) })

@@ -91,7 +91,7 @@ impl SqliteStore {
             .max_connections(READERS)
             // There is no server that could have gone away.
             .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON"))
+            .connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384"))
             .await
             .map_err(database)?;
         Ok(Self { seat: Seat::new(), writer, readers, _owner: owner })
