@@ -14,7 +14,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::{Connection, Database, Pool};
 
 use crate::durability::Durability;
-use crate::error::database;
+use crate::error::{database, is_answer};
 use crate::options::ServerOptions;
 use owner::Owner;
 use writer::Writer;
@@ -141,7 +141,14 @@ impl<D: Dialect> fmt::Debug for Server<D> {
 
 /// A connection for us alone, set up as the application sets up its connections.
 async fn detached<D: Dialect>(pool: &Pool<D>) -> Result<D::Connection, Error> {
-    let mut connection = pool.acquire().await.map_err(database)?.detach();
-    D::prepare(&mut connection).await?;
-    Ok(connection)
+    // What broke one connection may have broken those that wait in the pool.
+    let mut others = pool.num_idle();
+    loop {
+        let mut connection = pool.acquire().await.map_err(database)?.detach();
+        match D::prepare(&mut connection).await {
+            Ok(()) => return Ok(connection),
+            Err(error) if others == 0 || is_answer(&error) => return Err(error),
+            Err(_) => others -= 1,
+        }
+    }
 }
