@@ -141,8 +141,8 @@ impl<D: Dialect> fmt::Debug for Server<D> {
 
 /// A connection for us alone, set up as the application sets up its connections.
 async fn detached<D: Dialect>(pool: &Pool<D>) -> Result<D::Connection, Error> {
-    // What broke one connection may have broken those that wait in the pool.
-    let mut others = pool.num_idle();
+    // What broke one connection may have broken those of the pool, also those that are just coming back to it.
+    let mut others = pool.size();
     loop {
         let mut connection = pool.acquire().await.map_err(database)?.detach();
         match D::prepare(&mut connection).await {

@@ -178,13 +178,14 @@ async fn a_table_that_vanishes_or_changes_is_told_as_damage() {
                 }
             };
             assert_eq!(error.kind(), ErrorKind::Data, "{}: {change}: {error}", place.place);
-            let all = "DROP TABLE IF EXISTS signoff_session; DROP TABLE IF EXISTS signoff_token; DROP TABLE IF EXISTS \
+            let all = "DROP VIEW IF EXISTS signoff_end; DROP TABLE IF EXISTS signoff_elsewhere; DROP TABLE IF EXISTS \
+                       signoff_elsewhere_seen; DROP TABLE IF EXISTS signoff_session; DROP TABLE IF EXISTS signoff_token; DROP TABLE IF EXISTS \
                        signoff_log; DROP TABLE IF EXISTS elsewhere; DROP TABLE IF EXISTS signoff_cutoff; DROP TABLE IF \
                        EXISTS signoff_audit; DROP TABLE IF EXISTS signoff_meta; DROP TABLE IF EXISTS signoff_key_ring; \
                        DROP TABLE IF EXISTS signoff_refresh; DROP TABLE IF EXISTS _signoff_migrations";
             place.tamper(all).await;
             if matches!(place.database, Some(Database::MariaDb(_))) {
-                place.tamper("DROP PROCEDURE signoff_end_session; DROP PROCEDURE signoff_end_sessions").await;
+                place.tamper("DROP PROCEDURE signoff_end_session").await;
             }
         }
     }

@@ -232,8 +232,9 @@ const LIVING: usize = 100_000;
 /// Linked sessions as logins make them, of 25,000 people, with the ids 0000000000000001 and so on.
 fn many_living(numbers: &str, id: &str, text: impl Fn(&str) -> String) -> String {
     let all = format!(
-        "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, expires_at, \
-         version, data) SELECT {id}, {}, 'app', 1, 0, 0, 9000000000000000, 9000000000000000, 1, '' FROM {numbers}; ",
+        "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, \
+         idle_expires_at, expires_at, version, data) \
+         SELECT {id}, {}, 'app', 1, 0, 0, 0, 9000000000000000, 9000000000000000, 1, '' FROM {numbers}; ",
         text("n % 25000"),
     );
     let links = "INSERT INTO signoff_elsewhere SELECT sid, 0, {subject}, 'redis', 'key', 0, 0, expires_at, NULL \

@@ -306,9 +306,6 @@ async fn the_cookie_is_nowhere_in_the_database() {
     shop.request(Some(id)).get::<String>("user").await.unwrap().unwrap();
     let kept = shop.log_in("bob").await;
     shop.store.delete(&id).await.unwrap();
-    let Shop { store, signoff, .. } = shop;
-    drop(store);
-    signoff.close().await;
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for id in [id, kept] {
@@ -316,6 +313,9 @@ async fn the_cookie_is_nowhere_in_the_database() {
             assert!(!holds(id.to_string().as_bytes()) && !holds(&id.0.to_le_bytes()) && !holds(&id.0.to_be_bytes()));
         }
     }
+    let Shop { store, signoff, .. } = shop;
+    drop(store);
+    signoff.close().await;
     let again = Shop::open_on(SqliteStore::open(&file).await.unwrap()).await;
     assert_eq!((again.who(kept).await.as_deref(), again.who(id).await), (Some("bob"), None));
 }

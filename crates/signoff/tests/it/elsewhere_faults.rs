@@ -79,7 +79,8 @@ async fn at_every_call(everywhere: bool) {
                         break;
                     }
                 }
-                assert!(refusals > 2, "{delivery:?} {fault:?}: the fault was met {refusals} times");
+                // An answer of the logout itself that is lost is found out.
+                assert!(refusals > 1, "{delivery:?} {fault:?}: the fault was met {refusals} times");
             }
         }
     }
