@@ -29,6 +29,7 @@
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod create;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod durability;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod elsewhere;

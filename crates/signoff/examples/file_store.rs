@@ -23,7 +23,7 @@ impl FileStore {
     }
 
     fn save(&self, snapshot: &[u8]) -> Result<(), Error> {
-        let (beside, folder) = (self.1.with_extension("new"), self.1.parent().unwrap_or(Path::new(".")));
+        let (beside, folder) = (self.1.with_extension("new"), self.1.parent().unwrap_or_else(|| Path::new(".")));
         let saved = fs::write(&beside, snapshot)
             .and_then(|()| fs::File::open(&beside)?.sync_all())
             .and_then(|()| fs::rename(&beside, &self.1))

@@ -72,11 +72,11 @@ pub(super) struct Names(pub(super) u64);
 
 impl Names {
     fn subject(self, n: usize) -> Subject {
-        Subject::new(&format!("person {n} of life {}", self.0)).unwrap()
+        Subject::new(&format!("person {n} of life {}", self.0)).expect("a good subject")
     }
 
     fn client(self, n: usize) -> ClientId {
-        ClientId::new(&format!("client {n} of life {}", self.0)).unwrap()
+        ClientId::new(&format!("client {n} of life {}", self.0)).expect("a good client id")
     }
 }
 

@@ -100,7 +100,7 @@ impl Draw {
 pub async fn lives_follow_the_model<S: Store>(mut open: impl AsyncFnMut() -> S, lives: Lives) -> Seen {
     let mut draw = Draw(lives.seed | 1);
     let mut seen = Seen::default();
-    let mut start = Timestamp::from_secs(1_800_000_000).unwrap();
+    let mut start = Timestamp::from_secs(1_800_000_000).expect("a time of our days");
     let mut name = 0;
     for life in 0..lives.lives {
         let mut ops: Vec<_> = (0..lives.operations).map(|_| draw.op()).collect();
