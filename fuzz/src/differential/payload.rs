@@ -81,9 +81,8 @@ pub(super) fn mutate(members: &mut Members, prng: &mut Prng) {
         12 => revoke(members, prng),
         13 if prng.one_in(2) => twins(members, prng),
         13 => {
-            let name = prng.pick(&[
-                "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "pos", "scope", "sid", "sub",
-            ]);
+            let name =
+                prng.pick(&["aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "pos", "scope", "sid", "sub"]);
             members.insert_anywhere(literal::quote(name), literal::odd_value(prng), prng);
         }
         14 => {
