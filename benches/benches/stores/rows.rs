@@ -116,10 +116,10 @@ impl Rows {
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let subject = plain.subject(*count);
         format!(
-            "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, last_seen_at, idle_expires_at, \
-             expires_at, version, data, device, address, user_agent) \
-             SELECT {sid}, {subject}, 'https://bank.example/api', {i}, {created}, {created}, {created} + {HOURS}, \
-             {created} + {HOURS}, 1, {}, 'Firefox on Linux', '203.0.113.77', '{agent}' FROM {from}",
+            "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, \
+             idle_expires_at, expires_at, version, data, device, address, user_agent) \
+             SELECT {sid}, {subject}, 'https://bank.example/api', {i}, {created}, {created}, {created}, \
+             {created} + {HOURS}, {created} + {HOURS}, 1, {}, 'Firefox on Linux', '203.0.113.77', '{agent}' FROM {from}",
             plain.empty(),
         )
     }
