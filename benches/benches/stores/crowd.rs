@@ -39,7 +39,11 @@ pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Res
         bases.push((pool, *head, format!("one transaction each, {name}, {pool} connections")));
     }
     let mut contestants = vec![Contestant::new("group commit, the default settings", || {
-        let callers = deal(tokens.split_off(tokens.len() - CALLERS * each), each);
+        let tokens = tokens.split_off(tokens.len() - CALLERS * each);
+        for token in &tokens {
+            signoff.verify(token.access.expose()).expect("nobody logs out who has not been there");
+        }
+        let callers = deal(tokens, each);
         let work = |tokens: Vec<_>| {
             let signoff = signoff.clone();
             async move {
@@ -119,7 +123,7 @@ impl<'a> ByHand<'a> {
                         let at = SystemClock::new().wall().ok_or("the clock is unreadable")?.as_micros();
                         // Below every position that a clock gives.
                         let position = 1 + number as i64;
-                        hand.log_out(rows.id(number), at, position, head).await?;
+                        hand.log_out(rows.nth(number), at, position, head).await?;
                     }
                     Ok(())
                 }

@@ -51,7 +51,7 @@ pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Res
             let rate = crowd((first..first + CALLERS as u64).collect(), each, |number| {
                 let (hand, rows, key) = (hand.clone(), Arc::clone(&rows), Arc::clone(&key));
                 async move {
-                    let id = rows.id(number);
+                    let id = rows.nth(number);
                     let family = Rows::family(&id);
                     let mut current = family.clone();
                     for n in 0..each as u64 {

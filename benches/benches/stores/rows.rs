@@ -84,8 +84,12 @@ impl Rows {
 
     /// The id of one of them, in no order: another one for each number below their count.
     pub(crate) const fn id(&self, number: u64) -> SessionId {
-        let n = 1 + (number as u128 * 2_654_435_761 % self.count as u128) as u64;
-        let half = (n * self.step()).to_be_bytes();
+        self.nth((number as u128 * 2_654_435_761 % self.count as u128) as u64)
+    }
+
+    /// The id of one of them, in the order in which they began.
+    pub(crate) const fn nth(&self, number: u64) -> SessionId {
+        let half = ((number + 1) * self.step()).to_be_bytes();
         let [a, b, c, d, e, f, g, h] = half;
         SessionId::from_bytes([a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h])
     }

@@ -31,7 +31,7 @@ pub(crate) struct Tokens {
     pub(crate) refresh: Secret,
 }
 
-/// Logs people in, some at once, and shows their access tokens once: nobody logs out who has not been there.
+/// Logs people in, some at once.
 pub(crate) async fn log_in(signoff: &Signoff, count: usize) -> Result<Vec<Tokens>, Failure> {
     const AT_ONCE: usize = 16;
     let tasks: Vec<_> = (0..AT_ONCE.min(count))
@@ -41,7 +41,6 @@ pub(crate) async fn log_in(signoff: &Signoff, count: usize) -> Result<Vec<Tokens
                 let mut tokens = Vec::new();
                 for n in (task..count).step_by(AT_ONCE) {
                     let issued = signoff.log_in(Login::new(Subject::new(&format!("person-{n}"))?)).await?;
-                    signoff.verify(issued.token.expose())?;
                     let refresh = issued.refresh_token.ok_or("refresh tokens are on")?;
                     tokens.push(Tokens { access: issued.token, refresh });
                 }

@@ -31,8 +31,8 @@
 //! # Features
 //!
 //! * `axum` (default): extractors and handlers. Without it, the layer alone, for any tower service.
-//! * `tower-sessions`: a store for applications on tower-sessions 0.15, in the module `tower_sessions`.
-//! * `tower-sessions-014`: the same for tower-sessions 0.14, and so for axum-login 0.18.
+//!
+//! Applications on tower-sessions or axum-login need `signoff-tower-sessions` instead.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -45,9 +45,6 @@ mod grant;
 pub mod handlers;
 mod layer;
 mod request;
-#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-014"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "tower-sessions", feature = "tower-sessions-014"))))]
-pub mod tower_sessions;
 
 // The public interface is:
 pub use answer::Answer;

@@ -1,4 +1,4 @@
-//! Names of things: random 128-bit ids, and the texts that name people and programs.
+//! Names of things: 128-bit ids, and the texts that name people and programs.
 //!
 //! No id is a credential: knowing a session's id opens nothing. Credentials are tokens, see [`crate::Secret`].
 
@@ -8,26 +8,18 @@ use std::sync::Arc;
 
 use ring::digest;
 
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind, b64, secret};
 
-macro_rules! random_id {
+macro_rules! id {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
         ///
-        /// 16 random bytes; as text, 22 characters of unpadded base64url.
+        /// 16 bytes; as text, 22 characters of unpadded base64url.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// A new random id.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Unavailable`] when the operating system gives no random numbers.
-            pub fn generate() -> Result<Self, Error> {
-                secret::random().map(Self)
-            }
-
             /// An id that was stored as bytes.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(bytes)
@@ -69,17 +61,51 @@ macro_rules! random_id {
     };
 }
 
+macro_rules! random_id {
+    ($(#[$docs:meta])* $name:ident) => {
+        id! { $(#[$docs])* $name }
+
+        impl $name {
+            /// A new one, all of it random.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Unavailable`] when the operating system gives no random numbers.
+            pub fn generate() -> Result<Self, Error> {
+                secret::random().map(Self)
+            }
+        }
+    };
+}
+
 random_id! {
     /// Names one logout, in the answer to the user and in the audit trail.
     LogoutId
 }
-random_id! {
+id! {
     /// Names a session: the claim `sid`. A handle, not a credential.
+    ///
+    /// It begins with the time, as UUIDs of version 7 do (RFC 9562, section 5.7), so that sessions which began together lie
+    /// together in a store, and logins and logouts change few of its pages.
     SessionId
 }
 random_id! {
     /// Names one JWT: the claim `jti` (RFC 7519, section 4.1.7).
     TokenId
+}
+
+impl SessionId {
+    /// A new one: 48 bits that count the milliseconds since 1970, and 80 random bits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the operating system gives no random numbers.
+    pub fn generate(now: Timestamp) -> Result<Self, Error> {
+        let mut bytes: [u8; 16] = secret::random()?;
+        let [_, _, time @ ..] = (now.as_micros() / 1_000).to_be_bytes();
+        bytes[..time.len()].copy_from_slice(&time);
+        Ok(Self(bytes))
+    }
 }
 
 macro_rules! text_id {
@@ -144,7 +170,7 @@ mod tests {
 
     #[test]
     fn ids_have_one_spelling() {
-        let id = SessionId::generate().unwrap();
+        let id = SessionId::generate(Timestamp::MAX).unwrap();
         assert_eq!(id.to_string().parse::<SessionId>().unwrap(), id);
         let zero = SessionId::from_bytes([0; 16]).to_string();
         assert_eq!(zero, "A".repeat(22));
@@ -154,8 +180,20 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_a_later_millisecond_come_later() {
+        let mut before = None;
+        for micros in [0, 1_000, 1_800_000_000_000_000, 1_800_000_000_001_999, Timestamp::MAX.as_micros()] {
+            let [one, two] = [0; 2].map(|_| SessionId::generate(Timestamp::from_micros(micros).unwrap()).unwrap());
+            assert_ne!(one, two);
+            assert_eq!(one.as_bytes()[..6], two.as_bytes()[..6]);
+            assert!(before < Some(one.min(two)), "{micros}");
+            before = Some(one.max(two));
+        }
+    }
+
+    #[test]
     fn debug_shows_a_fingerprint_and_not_the_id() {
-        let id = SessionId::generate().unwrap();
+        let id = SessionId::generate(Timestamp::MAX).unwrap();
         let debug = format!("{id:?}");
         assert!(!debug.contains(&id.to_string()));
         assert!(debug.contains(&id.fingerprint()));

@@ -224,7 +224,7 @@ impl Signoff {
         settings.destroyers.check(&login.elsewhere)?;
         let expires_at = now.saturating_add(settings.absolute);
         Ok(Session {
-            id: SessionId::generate()?,
+            id: SessionId::generate(now)?,
             subject: login.subject,
             client_id: login.client_id.unwrap_or_else(|| self.policy().client_id.clone()),
             born: Position::ZERO,

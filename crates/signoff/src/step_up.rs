@@ -86,7 +86,7 @@ impl StepUp {
             Why::Privileges => old.authenticated_at,
         };
         Ok(Session {
-            id: SessionId::generate()?,
+            id: SessionId::generate(now)?,
             born: Position::ZERO,
             authenticated_at,
             last_seen_at: now,

@@ -33,7 +33,7 @@ fn exchange(family: u8, presented: u8, successor: u8) -> Exchange {
 
 async fn log_in(store: &dyn Store, family: u8) -> SessionId {
     let session = Session {
-        id: SessionId::generate().unwrap(),
+        id: SessionId::generate(at(0)).unwrap(),
         subject: Subject::new("alice").unwrap(),
         client_id: ClientId::new("app").unwrap(),
         born: Position::ZERO,

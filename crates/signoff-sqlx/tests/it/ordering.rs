@@ -43,7 +43,7 @@ pub(crate) fn login(owner: &str) -> AuditEvent {
 /// A new session that ends at second `expires`.
 pub(crate) async fn create(store: &dyn Store, owner: &str, expires: i64) -> SessionId {
     let session = Session {
-        id: SessionId::generate().unwrap(),
+        id: SessionId::generate(at(0)).unwrap(),
         subject: Subject::new(owner).unwrap(),
         client_id: ClientId::new("app").unwrap(),
         born: Position::ZERO,
@@ -210,7 +210,7 @@ async fn a_reader_that_polls_misses_nothing() {
                     let batch = match n % 5 {
                         0 => vec![end(&[own])],
                         1 => vec![end(&pair), end(&[own])],
-                        2 => vec![end(&[own, SessionId::generate().unwrap()])],
+                        2 => vec![end(&[own, SessionId::generate(at(0)).unwrap()])],
                         3 => vec![
                             end(&pair[..1]),
                             sign_off(Target::Subject {

@@ -19,7 +19,7 @@ fn heir(old: &Session) -> NewSession {
     let cause = Cause::new(Actor::Subject, Reason::Replaced);
     let logout = LogoutId::generate().unwrap();
     let replace = Replace { id: old.id, version: None, logout, cause, margin: Duration::from_secs(60) };
-    let session = Session { id: SessionId::generate().unwrap(), ..old.clone() };
+    let session = Session { id: SessionId::generate(old.created_at).unwrap(), ..old.clone() };
     NewSession { session, token: None, refresh: None, audit: login("alice"), replaces: Some(replace) }
 }
 

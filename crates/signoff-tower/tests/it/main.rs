@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod axum_login;
 mod bank;
 mod browser;
 mod http;
@@ -10,5 +9,3 @@ mod late;
 mod refresh;
 mod replay;
 mod server;
-mod sessions;
-mod side_by_side;

@@ -121,7 +121,7 @@ fn subject(name: &str) -> Subject {
 }
 
 fn id() -> SessionId {
-    SessionId::generate().expect("random numbers")
+    SessionId::generate(at(0)).expect("random numbers")
 }
 
 fn hash(n: u8) -> TokenHash {

@@ -8,13 +8,13 @@ use serde_json::Value;
 use signoff::{Cause, Denied, Error, ErrorKind, Live, Login, Rejection, Scope, Session, SessionId, Subject, Update};
 use time::OffsetDateTime;
 
-use super::record::{Stored, to_date};
-use super::rotations::{MARK, Mark};
-use super::{ANONYMOUS, CookieId, TowerSessions};
+use crate::record::{Stored, to_date};
+use crate::rotations::{MARK, Mark};
+use crate::{ANONYMOUS, CookieId, TowerSessions};
 
 /// Why a verb did not do what was asked.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The session has ended.
     Ended,
     /// We failed.
@@ -60,7 +60,7 @@ impl From<Denied> for Failure {
 const ATTEMPTS: usize = 100;
 
 impl TowerSessions {
-    pub(super) async fn create(
+    pub(crate) async fn create(
         &self,
         id: CookieId,
         data: &mut HashMap<String, Value>,
@@ -87,7 +87,7 @@ impl TowerSessions {
     }
 
     /// The last save wins, as tower-sessions has it, but only over other saves.
-    pub(super) async fn save(
+    pub(crate) async fn save(
         &self,
         id: CookieId,
         data: &HashMap<String, Value>,
@@ -109,7 +109,7 @@ impl TowerSessions {
         Err(Error::new(ErrorKind::Unavailable, "too many others save this session").into())
     }
 
-    pub(super) async fn load(&self, id: CookieId) -> Result<Option<(HashMap<String, Value>, OffsetDateTime)>, Failure> {
+    pub(crate) async fn load(&self, id: CookieId) -> Result<Option<(HashMap<String, Value>, OffsetDateTime)>, Failure> {
         let (live, session, stored) = match self.load_live(id).await.map_err(Failure::from) {
             Err(Failure::Ended) => return Ok(None),
             loaded => loaded?,
@@ -126,7 +126,7 @@ impl TowerSessions {
         Ok(Some((data, to_date(expires.min(session.expires_at)))))
     }
 
-    pub(super) async fn delete(&self, id: CookieId) -> Result<(), Failure> {
+    pub(crate) async fn delete(&self, id: CookieId) -> Result<(), Failure> {
         let authentic = match self.signoff().recognise_external(id.external()?).await {
             // Nothing opens with it, and nothing ever did.
             Err(Denied::Rejected(_)) => return Ok(()),
@@ -152,7 +152,7 @@ impl TowerSessions {
     }
 
     /// A session that lives, also by the end that the layer gave its record.
-    pub(super) async fn load_live(&self, id: CookieId) -> Result<(Live, Session, Stored<'static>), Denied> {
+    pub(crate) async fn load_live(&self, id: CookieId) -> Result<(Live, Session, Stored<'static>), Denied> {
         let (live, session) = self.signoff().authenticate_external(id.external()?).await?;
         let stored = Stored::read(&session.data)?;
         let past = self.signoff().since(stored.expires()).ok_or(Rejection::Stale)?;

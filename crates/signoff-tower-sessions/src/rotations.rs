@@ -9,22 +9,22 @@ use serde_json::Value;
 use signoff::{Position, Session, SessionId};
 
 /// The key under which a loaded record carries its [`Mark`]. It is never stored.
-pub(super) const MARK: &str = "signoff.loaded";
+pub(crate) const MARK: &str = "signoff.loaded";
 
 /// Which session a record was loaded from.
 ///
 /// `create` is not told what the record was before, so the record says it itself. Only those of somebody's session do:
 /// nothing is logged out when an anonymous one comes back.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     session: String,
-    pub(super) subject: String,
+    pub(crate) subject: String,
     born: u64,
 }
 
 impl Mark {
     /// Writes the mark into a record of this session.
-    pub(super) fn put(session: &Session, data: &mut HashMap<String, Value>) {
+    pub(crate) fn put(session: &Session, data: &mut HashMap<String, Value>) {
         let (id, subject) = (session.id.to_string(), session.subject.to_string());
         let mark = Self { session: id, subject, born: session.born.get() };
         if let Ok(mark) = serde_json::to_value(mark) {
@@ -33,16 +33,16 @@ impl Mark {
     }
 
     /// The mark of a record, if it has one.
-    pub(super) fn of(data: &HashMap<String, Value>) -> Option<Self> {
+    pub(crate) fn of(data: &HashMap<String, Value>) -> Option<Self> {
         data.get(MARK).and_then(|mark| Self::deserialize(mark).ok())
     }
 
-    pub(super) fn session(&self) -> Option<SessionId> {
+    pub(crate) fn session(&self) -> Option<SessionId> {
         self.session.parse().ok()
     }
 
     /// Where the session was born. Of a number that is no position nothing is newer than.
-    pub(super) fn born(&self) -> Position {
+    pub(crate) fn born(&self) -> Position {
         Position::new(self.born).unwrap_or(Position::ZERO)
     }
 }
@@ -53,7 +53,7 @@ impl Mark {
 /// whichever came first. An entry too few costs an error at a change of id, which can be repeated by logging in. So the
 /// oldest are dropped.
 #[derive(Debug, Default)]
-pub(super) struct Rotations(Mutex<Lately>);
+pub(crate) struct Rotations(Mutex<Lately>);
 
 #[derive(Debug, Default)]
 struct Lately {
@@ -75,7 +75,7 @@ const ROOM: usize = 8_192;
 
 impl Rotations {
     /// Before a session is deleted. Returns what goes on in its place, which then has to end as well.
-    pub(super) fn begin(&self, id: SessionId) -> Option<SessionId> {
+    pub(crate) fn begin(&self, id: SessionId) -> Option<SessionId> {
         let mut lately = self.lock();
         if !lately.deleted.contains_key(&id) {
             lately.order.push_back(id);
@@ -91,20 +91,20 @@ impl Rotations {
     }
 
     /// It was alive, and is not any more.
-    pub(super) fn ended(&self, id: SessionId) {
+    pub(crate) fn ended(&self, id: SessionId) {
         if let Some(deleted) = self.lock().deleted.get_mut(&id) {
             deleted.ended = true;
         }
     }
 
     /// Whether a record of this session may go on under another id.
-    pub(super) fn allow(&self, id: SessionId) -> bool {
+    pub(crate) fn allow(&self, id: SessionId) -> bool {
         self.lock().deleted.get(&id).is_some_and(Deleted::is_free)
     }
 
     /// It goes on as this session, unless it was deleted once more since it was allowed.
     #[must_use = "else the successor has to end"]
-    pub(super) fn succeed(&self, id: SessionId, successor: SessionId) -> bool {
+    pub(crate) fn succeed(&self, id: SessionId, successor: SessionId) -> bool {
         let mut lately = self.lock();
         let deleted = lately.deleted.get_mut(&id).filter(|deleted| deleted.is_free());
         deleted.map(|deleted| deleted.successor = Some(successor)).is_some()

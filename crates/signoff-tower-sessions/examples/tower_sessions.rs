@@ -1,4 +1,4 @@
-//! An application on tower-sessions whose logout holds: `cargo run --example tower_sessions --features tower-sessions`.
+//! An application on tower-sessions whose logout holds: `cargo run --example tower_sessions`.
 //!
 //! Only `main` knows signoff. Try it with `curl -c jar -b jar`: `-d alice` to `/login`, then `/`, `-X POST` to `/logout`.
 
@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use signoff::{Algorithm, KeySet, Settings, SigningKey, Signoff, Subject};
 use signoff_sqlx::SqliteStore;
-use signoff_tower::tower_sessions::TowerSessions;
+use signoff_tower_sessions::TowerSessions;
 use tower_sessions::session::Error;
 use tower_sessions::{Session, SessionManagerLayer};
 

@@ -35,7 +35,7 @@ pub use subject::axum_login;
 ///
 /// ```
 /// use signoff::{KeySet, MemoryStore, Settings, Signoff, SigningKey, Subject};
-/// use signoff_tower::tower_sessions::TowerSessions;
+/// use signoff_tower_sessions::TowerSessions;
 /// use tower_sessions::SessionManagerLayer;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -177,7 +177,7 @@ macro_rules! session_store {
     };
 }
 
-#[cfg(feature = "tower-sessions")]
+#[cfg(feature = "v0_15")]
 session_store!(tower_sessions_core);
-#[cfg(feature = "tower-sessions-014")]
+#[cfg(feature = "v0_14")]
 session_store!(tower_sessions_core_014);

@@ -9,43 +9,43 @@ use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind};
 use time::OffsetDateTime;
 
-use super::rotations::MARK;
+use crate::rotations::MARK;
 
 /// A record as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// The end that the layer gave it, in microseconds since 1970. That of the session may be earlier.
     expires: i64,
     #[serde(serialize_with = "without_mark")]
-    pub(super) data: Cow<'a, HashMap<String, Value>>,
+    pub(crate) data: Cow<'a, HashMap<String, Value>>,
 }
 
 impl<'a> Stored<'a> {
-    pub(super) fn new(data: &'a HashMap<String, Value>, expires: OffsetDateTime) -> Self {
+    pub(crate) fn new(data: &'a HashMap<String, Value>, expires: OffsetDateTime) -> Self {
         // What ends before 1970 has ended; what ends after 9999 ends with the session.
         let micros = i64::try_from(expires.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX);
         let expires = micros.clamp(Timestamp::MIN.as_micros(), Timestamp::MAX.as_micros());
         Self { expires, data: Cow::Borrowed(data) }
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
         let misfit = |error| Error::new(ErrorKind::Data, "the session's data is no record").with_source(error);
         serde_json::from_slice(bytes).map_err(misfit)
     }
 
-    pub(super) fn write(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn write(&self) -> Result<Vec<u8>, Error> {
         let misuse = |error| Error::new(ErrorKind::Misuse, "the record is no JSON").with_source(error);
         serde_json::to_vec(self).map_err(misuse)
     }
 
     /// When it ends. A number that is no time is long over.
-    pub(super) fn expires(&self) -> Timestamp {
+    pub(crate) fn expires(&self) -> Timestamp {
         Timestamp::from_micros(self.expires).unwrap_or(Timestamp::MIN)
     }
 }
 
 /// The time as tower-sessions has it.
-pub(super) fn to_date(time: Timestamp) -> OffsetDateTime {
+pub(crate) fn to_date(time: Timestamp) -> OffsetDateTime {
     let nanos = i128::from(time.as_micros()) * 1_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

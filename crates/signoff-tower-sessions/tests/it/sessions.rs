@@ -9,7 +9,7 @@ use signoff::test_util::{FailingStore, Fault, ManualClock, Switch};
 use signoff::time::Timestamp;
 use signoff::{Actor, Cause, KeySet, MemoryStore, Reason, Scope, Settings, SigningKey, Signoff, Store, Subject};
 use signoff_sqlx::SqliteStore;
-use signoff_tower::tower_sessions::TowerSessions;
+use signoff_tower_sessions::TowerSessions;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Expiry, Session, SessionStore};
 

@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use axum_login::tower_sessions::SessionManagerLayer;
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, login_required};
 use signoff::{Cause, KeySet, MemoryStore, Scope, Settings, SigningKey, Signoff, Subject};
-use signoff_tower::tower_sessions::{TowerSessions, axum_login};
+use signoff_tower_sessions::{TowerSessions, axum_login};
 
-use crate::server::Answer;
+use crate::http::{send, serve};
 
 #[derive(Clone, Debug)]
 struct User(i64);
@@ -57,10 +57,7 @@ async fn start() -> (Signoff, SocketAddr) {
         .route("/login", post(log_in))
         .route("/logout", post(log_out))
         .layer(AuthManagerLayerBuilder::new(Users, sessions).build());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (signoff, address)
+    (signoff, serve(app).await)
 }
 
 async fn log_in(mut auth: AuthSession<Users>, number: String) -> StatusCode {
@@ -72,15 +69,10 @@ async fn log_out(mut auth: AuthSession<Users>) -> StatusCode {
     auth.logout().await.map_or(StatusCode::INTERNAL_SERVER_ERROR, |_| StatusCode::OK)
 }
 
-async fn send(address: SocketAddr, method: &str, path: &str, cookie: &str, body: &str) -> Answer {
-    let request = reqwest::Client::new().request(method.parse().unwrap(), format!("http://{address}{path}"));
-    Answer::read(request.header("cookie", cookie).body(body.to_owned()).send().await.unwrap()).await
-}
-
 async fn cookie_of(address: SocketAddr, number: &str) -> String {
     let login = send(address, "POST", "/login", "", number).await;
     assert_eq!(login.status, 200);
-    login.all("set-cookie")[0].split(';').next().unwrap().to_owned()
+    login.cookie.unwrap()
 }
 
 #[tokio::test]

@@ -13,11 +13,11 @@ use std::net::SocketAddr;
 
 use signoff::{KeySet, MemoryStore, Settings, SigningKey, Signoff, Subject};
 use signoff_test_servers::Peer;
-use signoff_tower::tower_sessions::TowerSessions;
+use signoff_tower_sessions::TowerSessions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::server::Answer;
+use crate::http::{pair, send, serve};
 
 #[path = "../../../../peers/tower-sessions/src/app.rs"]
 mod app;
@@ -52,9 +52,7 @@ async fn on_signoff_a_late_request_brings_nothing_back() {
             data.get("user").and_then(|u| u.as_str()).map(Subject::new).transpose()
         };
         let store = TowerSessions::new(signoff.clone(), user);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, app::app(store)).await });
+        let address = serve(app::app(store)).await;
 
         let late = log_out_meanwhile(address, path).await;
         assert_eq!(late, Late { status: 500, cookie: Cookie::Untouched, captured: 401 }, "{path}");
@@ -75,8 +73,8 @@ async fn on_its_own_store_a_late_request_logs_in_again() {
 
 /// Logs in, begins a request, logs out, and lets the request end.
 async fn log_out_meanwhile(address: SocketAddr, path: &str) -> Late {
-    let login = send(address, "POST", "/login", None, "alice").await;
-    let cookie = pair(&login.all("set-cookie")[0]);
+    let login = send(address, "POST", "/login", "", "alice").await;
+    let cookie = login.cookie.unwrap();
     assert_eq!(me(address, &cookie).await, 200);
 
     let mut late = TcpStream::connect(address).await.unwrap();
@@ -89,7 +87,7 @@ async fn log_out_meanwhile(address: SocketAddr, path: &str) -> Late {
     late.read_exact(&mut go_on).await.unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
 
-    let logout = send(address, "POST", "/logout", Some(&cookie), "").await;
+    let logout = send(address, "POST", "/logout", &cookie, "").await;
     assert_eq!((logout.status, me(address, &cookie).await), (200, 401));
 
     late.write_all(b"late").await.unwrap();
@@ -106,18 +104,5 @@ async fn log_out_meanwhile(address: SocketAddr, path: &str) -> Late {
 }
 
 async fn me(address: SocketAddr, cookie: &str) -> u16 {
-    send(address, "GET", "/me", Some(cookie), "").await.status
-}
-
-async fn send(address: SocketAddr, method: &str, path: &str, cookie: Option<&str>, body: &str) -> Answer {
-    let client = reqwest::Client::new();
-    let mut request = client.request(method.parse().unwrap(), format!("http://{address}{path}")).body(body.to_owned());
-    if let Some(cookie) = cookie {
-        request = request.header("cookie", cookie);
-    }
-    Answer::read(request.send().await.unwrap()).await
-}
-
-fn pair(set_cookie: &str) -> String {
-    set_cookie.split(';').next().unwrap().to_owned()
+    send(address, "GET", "/me", cookie, "").await.status
 }

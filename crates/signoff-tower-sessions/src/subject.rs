@@ -9,7 +9,7 @@ use signoff::{Error, Subject};
 const KEY: &str = "axum-login.data";
 
 /// The subject of a record of axum-login under its default key: the user's id, a string as it is and everything else as its
-/// JSON text. For [`TowerSessions::new`](super::TowerSessions::new).
+/// JSON text. For [`TowerSessions::new`](crate::TowerSessions::new).
 ///
 /// # Errors
 ///
