@@ -81,6 +81,7 @@ mod keeper;
 mod logout;
 mod lost;
 mod mint;
+mod panics;
 mod purge;
 mod rejection;
 mod restore;

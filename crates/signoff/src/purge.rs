@@ -1,11 +1,8 @@
 //! Forgetting what is long over, from the store and from memory: on demand, and by a task that takes its time. How far it
 //! may go is decided by [`PurgeHorizon`].
 
-use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -14,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::commit::{catch_up, unreadable_clock};
 use crate::keeper::Tender;
+use crate::panics::unless_panicking;
 use crate::secret::random;
 use crate::store::{Purged, Store};
 use crate::time::{Clock, Timestamp};
@@ -141,14 +139,4 @@ fn scattered(pause: Duration) -> Duration {
     // Without random numbers there are worse things to worry about.
     let [byte] = random::<1>().unwrap_or([128]);
     pause.saturating_mul(384 + u32::from(byte)) / 512
-}
-
-/// A store that panics must not end the task.
-async fn unless_panicking<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
-    })
-    .await
 }

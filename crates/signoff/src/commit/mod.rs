@@ -8,9 +8,7 @@ mod verbs;
 mod worker;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use signoff_revocation::{LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::lost::Trace;
+use crate::panics::unless_panicking;
 use crate::store::{Seated, Store};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Position, steps};
@@ -156,11 +155,11 @@ async fn run<V: Verb>(verb: V, worker: Worker, mut jobs: mpsc::Receiver<Job<V>>)
     while jobs.recv_many(&mut group, worker.batch).await > 0 {
         gather(&mut jobs, &mut group, worker.batch).await;
         let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
-        let work = unless_it_panics(worker.commit_group(&verb, &requests));
+        let work = unless_panicking(worker.commit_group(&verb, &requests));
         let refuse = |error: Error| replies.iter().map(|_| Err(error.clone())).collect();
         let results = match tokio::time::timeout(worker.limit, work).await {
-            Ok(Some(results)) => results,
-            Ok(None) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a commit")),
+            Ok(Ok(results)) => results,
+            Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a commit")),
             Err(_) => {
                 worker.look_up_lost_answer::<V>().await;
                 refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
@@ -185,17 +184,6 @@ async fn gather<V: Verb>(jobs: &mut mpsc::Receiver<Job<V>>, group: &mut Vec<Job<
             return;
         }
     }
-}
-
-/// What a future gives, or `None` when it panics: a store that does fails its group, and not all to come. (A task of its own
-/// would do as well, but it costs a lone caller a change of threads.)
-async fn unless_it_panics<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let poll = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Some),
-        Err(_) => std::task::Poll::Ready(None),
-    });
-    poll.await
 }
 
 fn closed() -> Error {
