@@ -94,6 +94,7 @@ mod fault;
 mod few;
 mod hash;
 mod horizon;
+mod lease;
 mod line;
 mod position;
 mod replica;
@@ -108,6 +109,7 @@ mod time;
 // The public interface is:
 pub use hash::Fingerprint;
 pub use horizon::PurgeHorizon;
+pub use lease::{Lease, LeaseTerms, Observations, Waiting};
 pub use position::{Cutoff, Position};
 pub use replica::{ApplyError, LogPage, Replica, ReplicaReader, Verdict};
 pub use scope::{Revocation, Scope, ScopeKind};

@@ -90,6 +90,10 @@ id! {
     SessionId
 }
 random_id! {
+    /// Names a node from when it joins until it leaves or is expelled; another one each time.
+    NodeId
+}
+random_id! {
     /// Names one JWT: the claim `jti` (RFC 7519, section 4.1.7).
     TokenId
 }

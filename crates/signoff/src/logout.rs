@@ -177,14 +177,15 @@ impl Signoff {
     /// [`ErrorKind::Unavailable`]: not known yet, or another store did not do its part; its error is the source then. A
     /// retry of the logout finds the sessions gone and completes.
     pub async fn revoke_destroyed(&self, destroyed: Destroyed) -> Result<Revoked, Error> {
-        // The committing task puts a commit into force before it answers, so on this node it is; a later version waits
-        // here for the other nodes.
+        // The committing task puts a commit into force before it answers, so on this node it mostly is.
         if self.applied() < destroyed.committed.position {
             self.catch_up().await?;
         }
         if self.applied() < destroyed.committed.position {
             return Err(Error::new(ErrorKind::Data, "the log ends before a commit that it confirmed"));
         }
+        // Also for a session that was gone already: whoever destroyed it may be waiting still.
+        self.reach_all(destroyed.committed.position).await?;
         for finishing in destroyed.finishing {
             finishing.wait().await?;
         }

@@ -282,7 +282,13 @@ impl Signoff {
     /// Adds a session to the store.
     pub(crate) async fn create(&self, request: NewSession) -> Result<CreateOutcome, Error> {
         let session = request.session.id;
-        let outcome = self.creator().commit(request, self.policy().settings.commit_timeout).await?.outcome;
+        let replaces = request.replaces.is_some();
+        let committed = self.creator().commit(request, self.policy().settings.commit_timeout).await?;
+        if replaces {
+            // Whoever knew the old session's tokens must not find a node that takes them still.
+            self.reach_all(committed.position).await?;
+        }
+        let outcome = committed.outcome;
         if let CreateOutcome::Created(_) = outcome {
             tracing::info!(target: "signoff", session = session.fingerprint(), "session created");
         }

@@ -8,7 +8,7 @@ use crate::opaque::Peppers;
 use crate::refresh::Refresh;
 use crate::store::Terms;
 use crate::time::Timestamp;
-use crate::{ClientId, Error, ErrorKind};
+use crate::{ClientId, Error, ErrorKind, Reach};
 
 /// How the access token of a session looks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -106,6 +106,11 @@ pub struct Settings {
     /// within a quarter more or less; at least a second. `None`: the application calls it. Defaults to 5 minutes, because
     /// little and often disturbs nobody.
     pub purge_every: Option<Duration>,
+    /// How far a logout reaches before it returns, where several nodes share a store. Defaults to
+    /// [`Reach::Everywhere`], because that is what people mean.
+    pub reach: Reach,
+    /// What other nodes call this one in their lists, at most 255 bytes. Defaults to nothing: it is for people to read.
+    pub node_name: String,
 }
 
 impl Settings {
@@ -131,6 +136,8 @@ impl Settings {
             commit_batch: 256,
             destroyers: Destroyers::new(),
             purge_every: Some(Duration::from_secs(5 * 60)),
+            reach: Reach::default(),
+            node_name: String::new(),
         }
     }
 
@@ -156,6 +163,9 @@ impl Settings {
         }
         if self.commit_batch == 0 || self.commit_timeout.is_zero() {
             return misuse("commit_batch and commit_timeout must not be zero");
+        }
+        if self.node_name.len() > 255 || self.node_name.chars().any(char::is_control) {
+            return misuse("node_name has at most 255 bytes without control characters");
         }
         self.destroyers.check_times()?;
         if self.purge_every.is_some_and(|every| every < second) {

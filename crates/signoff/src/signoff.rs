@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use quick_cache::sync::Cache;
-use signoff_revocation::Replica;
+use signoff_revocation::{Replica, Verdict};
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
@@ -13,6 +13,7 @@ use crate::commit::{Committer, Creates, HighMark, SignOffs, Worker, catch_up, un
 use crate::elsewhere::{Finisher, Over, Sweeper};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
+use crate::nodes::{Member, Membership};
 use crate::purge::Purger;
 use crate::refresh::Exchanges;
 use crate::restore::Restored;
@@ -21,7 +22,10 @@ use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::touch::Touches;
-use crate::{Cause, Error, ErrorKind, KeySet, Live, Position, Scope, SessionId, Settings, Store, Subject, TokenHash};
+use crate::{
+    Cause, Error, ErrorKind, KeySet, Live, NodeStatus, Position, Reach, Rejection, Scope, SessionId, Settings, Store,
+    Subject, TokenHash,
+};
 
 /// Mints, verifies and logs out, on one store. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ struct Inner {
     policy: Policy,
     clock: Arc<dyn Clock>,
     replica: Arc<Replica>,
+    /// This process as one of several nodes, if the store is shared.
+    membership: Option<Membership>,
     committer: Committer,
     /// A queue and a task of their own: however many refreshes wait, a logout does not wait for them.
     exchanger: Committer<Exchanges>,
@@ -55,6 +61,15 @@ struct Inner {
     purger: Arc<Purger>,
     /// Ends with the last clone.
     purging: Tender,
+}
+
+/// Why the replica may be believed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// This node has a lease, or the store for itself.
+    Lease,
+    /// The log was read to its head after the question was asked.
+    ReadSince,
 }
 
 /// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
@@ -111,6 +126,9 @@ impl Signoff {
         }
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
+        let (node_store, node_clock, node_name) =
+            (Arc::clone(&store), Arc::clone(&clock), policy.settings.node_name.clone());
+        let membership = Membership::join(node_store, Arc::clone(&replica), node_clock, node_name).await?;
         // A person can log out with an expired token, as long as it may be of a living session.
         let accepted_for = policy.terms.longest_session + policy.terms.leeway;
         let signatures = Signatures::new(policy.settings.signature_memory);
@@ -144,6 +162,7 @@ impl Signoff {
             touched: Cache::new(policy.settings.session_cache),
             foreign_signatures: Signatures::new(policy.settings.signature_memory),
             accepted,
+            membership,
             purging: purger.start(policy.settings.purge_every),
             purger,
             tender: keeper.start(),
@@ -172,7 +191,30 @@ impl Signoff {
             if let Some(finisher) = inner.finisher {
                 finisher.close().await;
             }
+            // Last: logouts that were queued may have waited for the others.
+            if let Some(membership) = inner.membership {
+                membership.leave().await;
+            }
         }
+    }
+
+    /// The nodes of a shared store, this one among them; none when the store is not shared. What is told of the others is
+    /// as old as their last renewal.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the store does not answer.
+    pub async fn nodes(&self) -> Result<Vec<NodeStatus>, Error> {
+        match self.member() {
+            Some(member) => member.list().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether this node may answer now: always, unless the store is shared and the lease has run out. For the check by
+    /// which a load balancer takes a node out.
+    pub fn may_answer(&self) -> bool {
+        self.member().is_none_or(|member| member.may_answer())
     }
 
     /// Ends one session of a subject, for the list of devices. `None` when it is not theirs, or not live any more; in that
@@ -195,6 +237,7 @@ impl Signoff {
                 // It may have ended a moment ago, by a call whose answer was lost: what the store says must be in force
                 // here before anybody hears of it.
                 self.catch_up().await?;
+                self.reach_all(self.applied()).await?;
                 if let Some(finisher) = &self.0.finisher {
                     finisher.start(Over::Sessions(vec![*id])).wait().await?;
                 }
@@ -291,6 +334,33 @@ impl Signoff {
         let ended = Ended { destroyed: destroyed.destroyed() };
         let _ = self.revoke_destroyed(destroyed).await?;
         Ok(ended)
+    }
+
+    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
+        self.0.membership.as_ref().map(Membership::member)
+    }
+
+    /// What the log revokes up to this position, which this node has applied, is dead on the other nodes too when this
+    /// returns: that is, if [`Settings::reach`] says so.
+    pub(crate) async fn reach_all(&self, position: Position) -> Result<(), Error> {
+        let Some(member) = self.member() else { return Ok(()) };
+        match self.settings().reach {
+            Reach::Everywhere => member.wait_for_all(position).await,
+            Reach::Local => {
+                member.announce();
+                Ok(())
+            }
+        }
+    }
+
+    /// What a verdict of the replica means. The one door to it: whoever would let somebody in asks here.
+    #[inline]
+    pub(crate) fn judge(&self, basis: Basis, verdict: impl FnOnce(&Replica) -> Verdict) -> Result<(), Rejection> {
+        // First the lease, then the replica: what was applied after the lease ran out must not be missed.
+        if basis == Basis::Lease && !self.may_answer() {
+            return Err(Rejection::Stale);
+        }
+        Rejection::from_verdict(verdict(self.replica()))
     }
 
     /// A sign-off may have happened without anybody to finish it elsewhere.

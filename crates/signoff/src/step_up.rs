@@ -25,6 +25,7 @@ use serde::Serialize;
 
 use crate::audit::{AuditEvent, AuditKind, Cause, Context, Reason};
 use crate::mint::{Opened, check_scope, own_claims};
+use crate::signoff::Basis;
 use crate::store::{CreateOutcome, SessionKey};
 use crate::time::Timestamp;
 use crate::{Actor, Denied, Error, ErrorKind, Issued, Live, Position, Rejection, Session, SessionId, Signoff};
@@ -158,6 +159,6 @@ impl Signoff {
 
     /// Whether the replica knows of no revocation of a session.
     pub(crate) fn check_living(&self, session: &Session) -> Result<(), Rejection> {
-        Rejection::from_verdict(self.replica().verdict(&session.scopes(), session.born))
+        self.judge(Basis::Lease, |replica| replica.verdict(&session.scopes(), session.born))
     }
 }

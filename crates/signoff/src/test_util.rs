@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 use crate::audit::AuditEvent;
 use crate::keyring::Tending;
 use crate::store::{
-    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Postponed, Purged, Seat, SessionKey,
-    Settled, SignOff, SignedOff, Store, StoredKeyRing, Terms, Touch,
+    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Node, Nodes, Postponed, Purged, Seat,
+    SessionKey, Settled, SignOff, SignedOff, Store, StoredKeyRing, Terms, Touch,
 };
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, KeyRing, KeySet, Position, Session, SessionId, Subject, TokenHash, Update};
+use crate::{Error, ErrorKind, KeyRing, KeySet, NodeId, Position, Session, SessionId, Subject, TokenHash, Update};
 
 pub use crate::time::ManualClock;
 
@@ -152,6 +152,10 @@ impl<S: Store> Store for FailingStore<S> {
         self.store.seat()
     }
 
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.store.nodes().map(|_| self as &dyn Nodes)
+    }
+
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
         pass!(self, self.store.agree(terms))
     }
@@ -232,6 +236,47 @@ impl<S: Store> Store for FailingStore<S> {
 
     async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
         pass!(self, self.store.save_key_ring(expected, document))
+    }
+}
+
+impl<S: Store> FailingStore<S> {
+    fn of_nodes(&self) -> Result<&dyn Nodes, Error> {
+        self.store.nodes().ok_or_else(|| Error::new(ErrorKind::Misuse, "the store is not shared"))
+    }
+}
+
+#[async_trait]
+impl<S: Store> Nodes for FailingStore<S> {
+    fn lease(&self) -> Duration {
+        self.store.nodes().map_or(Duration::ZERO, Nodes::lease)
+    }
+
+    async fn join(&self, id: &NodeId, name: &str) -> Result<(), Error> {
+        pass!(self, self.of_nodes()?.join(id, name))
+    }
+
+    async fn renew(&self, id: &NodeId, applied: Position) -> Result<bool, Error> {
+        pass!(self, self.of_nodes()?.renew(id, applied))
+    }
+
+    async fn behind(&self, position: Position) -> Result<Vec<Node>, Error> {
+        pass!(self, self.of_nodes()?.behind(position))
+    }
+
+    async fn expel(&self, id: &NodeId, renewals: u64) -> Result<bool, Error> {
+        pass!(self, self.of_nodes()?.expel(id, renewals))
+    }
+
+    async fn leave(&self, id: &NodeId) -> Result<(), Error> {
+        pass!(self, self.of_nodes()?.leave(id))
+    }
+
+    async fn announce(&self) -> Result<(), Error> {
+        pass!(self, self.of_nodes()?.announce())
+    }
+
+    async fn heard(&self) -> Result<(), Error> {
+        pass!(self, self.of_nodes()?.heard())
     }
 }
 

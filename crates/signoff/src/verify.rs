@@ -11,6 +11,7 @@ use crate::claims::{Draft, Facts};
 use crate::jws::{Compact, PAYLOAD};
 use crate::key::{KeySet, VerifyingKey};
 use crate::opaque::{Kind, Opaque};
+use crate::signoff::Basis;
 use crate::store::SessionKey;
 use crate::time::Timestamp;
 use crate::token::Shape;
@@ -31,12 +32,16 @@ impl Signoff {
     /// Why the token was refused. When we cannot tell (no readable clock, no loaded log) the answer is
     /// [`Rejection::Stale`]: refused.
     pub fn verify(&self, token: &str) -> Result<Live, Rejection> {
+        self.verify_by(token, Basis::Lease)
+    }
+
+    fn verify_by(&self, token: &str, basis: Basis) -> Result<Live, Rejection> {
         let now = self.clock().wall().ok_or(Rejection::Stale)?;
         if Kind::claimed(token).is_some() {
-            return self.verify_opaque(token, now);
+            return self.verify_opaque(token, now, basis);
         }
         let (keys, mut buffer) = (self.keys(), Buffer::new());
-        self.enliven(self.recognise_jwt(token, &keys, &mut buffer)?, now)
+        self.enliven(self.recognise_jwt(token, &keys, &mut buffer)?, now, basis)
     }
 
     /// As [`Signoff::verify`], but loads an opaque token that is not in memory from the store: once, however many ask.
@@ -46,7 +51,28 @@ impl Signoff {
     /// * [`Denied::Rejected`]: the token is refused.
     /// * [`Denied::Failed`]: the store did not answer; the token may be good.
     pub async fn authenticate(&self, token: &str) -> Result<Live, Denied> {
-        match self.verify(token) {
+        self.authenticate_by(token, Basis::Lease).await
+    }
+
+    /// As [`Signoff::authenticate`], but a node of a shared store whose lease has run out reads the log for this one question
+    /// instead of refusing: for routes on which an answer that takes long is better than none. It needs the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signoff::authenticate`]; [`Denied::Failed`] too when the log cannot be read.
+    pub async fn read_through(&self, token: &str) -> Result<Live, Denied> {
+        match self.authenticate(token).await {
+            Err(Denied::Rejected(Rejection::Stale)) if !self.may_answer() => {}
+            decided => return decided,
+        }
+        // Begun after the question was asked, and shared with nobody who asked before: what was logged out until then is
+        // in it.
+        self.catch_up().await?;
+        self.authenticate_by(token, Basis::ReadSince).await
+    }
+
+    async fn authenticate_by(&self, token: &str, basis: Basis) -> Result<Live, Denied> {
+        match self.verify_by(token, basis) {
             Err(Rejection::Unloaded) => {}
             decided => return Ok(decided?),
         }
@@ -59,7 +85,7 @@ impl Signoff {
                 }
                 // A logout may have passed while the session was being loaded: like every hit, it is held against the
                 // replica.
-                return Ok(self.enliven(Recognised::Before(facts), now)?);
+                return Ok(self.enliven(Recognised::Before(facts), now, basis)?);
             }
         }
         Err(Rejection::UnknownToken.into())
@@ -121,7 +147,7 @@ impl Signoff {
         Ok(Recognised::Now(draft, key))
     }
 
-    fn verify_opaque(&self, token: &str, now: Timestamp) -> Result<Live, Rejection> {
+    fn verify_opaque(&self, token: &str, now: Timestamp, basis: Basis) -> Result<Live, Rejection> {
         if let Some(opaque) = Opaque::unchecked(token).filter(|opaque| opaque.kind() == Kind::Access) {
             // What is found by its hash was checked before, all but the last digits, and those were kept.
             let (peppers, cache) = (&self.policy().settings.peppers, self.cache());
@@ -131,7 +157,7 @@ impl Signoff {
                 && facts.ends_with(opaque.checksum())
                 && !facts.is_expired(now)
             {
-                return self.enliven(Recognised::Before(facts), now);
+                return self.enliven(Recognised::Before(facts), now, basis);
             }
         }
         Opaque::parse(Kind::Access, token)?;
@@ -140,7 +166,7 @@ impl Signoff {
 
     /// Holds what is authentic against the clock and the replica.
     #[inline]
-    fn enliven(&self, recognised: Recognised<'_>, now: Timestamp) -> Result<Live, Rejection> {
+    fn enliven(&self, recognised: Recognised<'_>, now: Timestamp, basis: Basis) -> Result<Live, Rejection> {
         let fixed = match &recognised {
             Recognised::Before(facts) => &facts.fixed,
             Recognised::Now(draft, _) => &draft.fixed,
@@ -153,11 +179,11 @@ impl Signoff {
         if fixed.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
             return Err(Rejection::NotYetValid);
         }
-        Rejection::from_verdict(match &recognised {
-            Recognised::Before(facts) => facts.verdict(self.replica()),
+        self.judge(basis, |replica| match &recognised {
+            Recognised::Before(facts) => facts.verdict(replica),
             Recognised::Now(draft, key) => {
                 let scopes = fixed.scopes(&draft.subject, &draft.client_id, Some(key));
-                self.replica().verdict(&scopes, fixed.position)
+                replica.verdict(&scopes, fixed.position)
             }
         })?;
         Ok(Live::assertion(recognised.into_claims()?))
@@ -166,7 +192,7 @@ impl Signoff {
     /// Holds a session that the store calls live against the clock and the replica.
     pub(crate) fn enliven_session(&self, session: &Session, now: Timestamp) -> Result<Live, Denied> {
         let facts = Draft::of_session(session)?.share(None).ok_or_else(too_long)?;
-        Ok(self.enliven(Recognised::Before(facts), now)?)
+        Ok(self.enliven(Recognised::Before(facts), now, Basis::Lease)?)
     }
 
     pub(crate) fn is_session_revoked(&self, claims: &Claims) -> bool {

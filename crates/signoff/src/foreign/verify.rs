@@ -21,6 +21,7 @@ use super::verifiers::{Checked, Verifier, Wanted};
 use crate::b64::Buffer;
 use crate::jws::Compact;
 use crate::signatures::Holds;
+use crate::signoff::Basis;
 use crate::{Denied, Error, Position, Rejection, Signoff};
 
 /// No more scopes than these: a token, its session, its subject, its issuer, its key, and what it calls its clients, of
@@ -115,7 +116,7 @@ impl Signoff {
         let decide = || {
             let facts = self.recognise_in_time(wanted, token)?;
             let key = [facts.scopes.key.as_scope()];
-            Rejection::from_verdict(self.replica().verdict(&key, Position::MAX))?;
+            self.judge(Basis::Lease, |replica| replica.verdict(&key, Position::MAX))?;
             Ok(facts)
         };
         self.fetching(wanted, decide).await
@@ -208,7 +209,7 @@ impl Signoff {
         let position = facts.position(self.policy().terms.leeway);
         self.accepted().raise(position);
         let (scopes, count) = facts.scopes(wanted);
-        Rejection::from_verdict(self.replica().verdict(scopes.get(..count).unwrap_or(&scopes), position))?;
+        self.judge(Basis::Lease, |replica| replica.verdict(scopes.get(..count).unwrap_or(&scopes), position))?;
         // Looked at again: a fetch may have dropped the key meanwhile, and whoever waited for it counts on that.
         if wanted.issuer.keys().holds(&facts.key) { Ok(facts) } else { Err(Rejection::UnknownKey) }
     }

@@ -1,22 +1,23 @@
 //! A store in memory: for tests, and for services whose sessions may end with the process. Nothing here is durable.
 
+mod nodes;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::{Bound, RangeInclusive};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use signoff_revocation::{LogPage, Revocation, Scope};
 
 use super::{
     CreateOutcome, CreatedSessions, Decision, Exchange, ExchangeOutcome, Exchanged, Family, Intent, IntentKey,
-    IntentsOf, LogRead, NewSession, Outcome, Postponed, Purged, Repeated, ScopeBuf, ScopeKind, Seat, SessionKey,
-    Settled, SignOff, SignedOff, Store, StoredKeyRing, Target, Terms, Touch,
+    IntentsOf, LogRead, NewSession, Node, Nodes, Outcome, Postponed, Purged, Repeated, ScopeBuf, ScopeKind, Seat,
+    SessionKey, Settled, SignOff, SignedOff, Store, StoredKeyRing, Target, Terms, Touch,
 };
 use crate::audit::AuditEvent;
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, Update};
+use crate::{Error, ErrorKind, NodeId, Position, Session, SessionId, Subject, TokenHash, Update};
 
 /// A [`Store`] that forgets everything when the process ends.
 ///
@@ -25,7 +26,8 @@ use crate::{Error, ErrorKind, Position, Session, SessionId, Subject, TokenHash, 
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     seat: Seat,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    shared: Option<nodes::Shared>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ struct State {
     cutoffs: HashMap<ScopeBuf, (Position, Timestamp)>,
     audit: Vec<AuditEvent>,
     key_ring: Option<StoredKeyRing>,
+    nodes: HashMap<NodeId, Node>,
 }
 
 #[derive(Debug)]
@@ -263,6 +266,10 @@ impl State {
 impl Store for MemoryStore {
     fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.shared.as_ref().map(|_| self as &dyn Nodes)
     }
 
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {

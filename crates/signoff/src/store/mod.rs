@@ -5,6 +5,7 @@ mod create;
 mod exchange;
 mod intent;
 mod memory;
+mod nodes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use create::{CreateOutcome, CreatedSessions, NewSession, Replace, Touch};
 pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
 pub use intent::{Intent, IntentKey, IntentsOf, Postponed, Settled};
 pub use memory::MemoryStore;
+pub use nodes::{Node, Nodes};
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 
 /// Where sessions, the revocation log and the audit trail are kept.
@@ -35,6 +37,12 @@ pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The seat of the one [`Signoff`](crate::Signoff) that uses this store; always the same one.
     fn seat(&self) -> &Seat;
+
+    /// What the store does for nodes that share it; `None`, as by default, when this process has it for itself. It is
+    /// always the one or always the other.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Raises the store's terms to these where they are larger, and returns the result.
     ///
@@ -435,6 +443,9 @@ macro_rules! forward {
         impl<S: Store + ?Sized> Store for $pointer<S> {
             fn seat(&self) -> &Seat {
                 (**self).seat()
+            }
+            fn nodes(&self) -> Option<&dyn Nodes> {
+                (**self).nodes()
             }
             async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
                 (**self).agree(terms).await

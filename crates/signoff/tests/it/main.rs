@@ -22,6 +22,7 @@ mod key_ring;
 mod kinds;
 mod logout;
 mod model;
+mod nodes;
 mod oracle;
 mod purging;
 mod refresh;

@@ -1,0 +1,116 @@
+//! The cycle, the only producer of deadlines: it serves the start, the timer, the hint and the return of an expelled node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Member, lock};
+use crate::commit::catch_up;
+use crate::panics::unless_panicking;
+use crate::{Error, ErrorKind, NodeId};
+
+/// Hints come in crowds: between two cycles there is so much time, in which one reads what many wrote.
+const PAUSE: Duration = Duration::from_millis(2);
+/// What could not be heard is asked for again after this.
+const DEAF: Duration = Duration::from_millis(100);
+
+impl Member {
+    /// Reads the log to its head, puts it into force, and renews the lease from the time *before* it was read: whatever is
+    /// accepted under it was held against everything that was committed a lease ago.
+    ///
+    /// One at a time. Whoever comes while one runs waits for it, and then begins another: only that is sure to see what
+    /// was there when they came.
+    pub(super) async fn cycle(&self) -> Result<(), Error> {
+        let mut row = self.row.lock().await;
+        // An expelled node comes back under a new id, once; if that is gone at once as well, at the next cycle.
+        for _ in 0..2 {
+            let id = match *row {
+                Some(id) => id,
+                None => {
+                    // What takes long is read before anybody waits for this node.
+                    self.read_log().await?;
+                    let id = NodeId::generate()?;
+                    // An insert whose answer is lost is never repeated: the first one may arrive when the row has been
+                    // expelled. The next attempt has another id, and the orphan is expelled.
+                    self.in_time(self.nodes()?.join(&id, &self.name)).await?;
+                    tracing::info!(target: "signoff", node = id.fingerprint(), name = self.name, "joined");
+                    *lock(&self.id) = Some(id);
+                    *row.insert(id)
+                }
+            };
+            let permit = self.lease.begin(self.clock.elapsed());
+            self.read_log().await?;
+            let applied = self.replica.applied();
+            // Unknown is no grant: an answer that comes late belongs to nobody.
+            if self.in_time(self.nodes()?.renew(&id, applied)).await? {
+                self.lease.grant(permit, &self.terms);
+                return Ok(());
+            }
+            self.lease.stop();
+            tracing::warn!(target: "signoff", node = id.fingerprint(), name = self.name, "expelled");
+            (*row, *lock(&self.id)) = (None, None);
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the node was expelled as soon as it had joined"))
+    }
+
+    async fn read_log(&self) -> Result<(), Error> {
+        let read = self.in_time(catch_up(&*self.store, &self.replica)).await;
+        read.inspect_err(|error| {
+            // The log is damaged, or shorter than what was applied: the store went back, and nothing here can be right.
+            if error.kind() == ErrorKind::Data {
+                self.lease.stop();
+            }
+        })
+    }
+
+    /// Within an eighth more or less, so that nodes which were started together do not renew together.
+    fn period(&self) -> Duration {
+        let quarter = self.terms.holder() / 4;
+        let scatter = crate::secret::random::<1>().map_or(128, |[byte]| u32::from(byte));
+        quarter.saturating_mul(896 + scatter) / 1_024
+    }
+}
+
+/// Renews for as long as the process runs.
+pub(super) async fn run(member: Arc<Member>) {
+    let mut failures = 0_u32;
+    loop {
+        let pause = match failures {
+            0 => member.period(),
+            // The lease runs out meanwhile.
+            _ => member.period() / 4,
+        };
+        let _ = tokio::time::timeout(pause, member.wanted.notified()).await;
+        let failed = match unless_panicking(member.cycle()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(Error::new(ErrorKind::Internal, "the store panicked")),
+        };
+        match failed {
+            None if failures > 0 => {
+                tracing::info!(target: "signoff", name = member.name, failures, "the lease is renewed again");
+                failures = 0;
+            }
+            None => {}
+            Some(error) => {
+                if failures == 0 {
+                    tracing::warn!(target: "signoff", name = member.name, error = %error, "the lease was not renewed");
+                }
+                failures = failures.saturating_add(1);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Turns what others announce into cycles.
+pub(super) async fn listen(member: Arc<Member>) {
+    loop {
+        let Ok(nodes) = member.nodes() else { return };
+        let heard = unless_panicking(nodes.heard()).await;
+        if !matches!(heard, Ok(Ok(()))) {
+            tokio::time::sleep(DEAF).await;
+        }
+        // After an error too: something may have been announced that nobody heard.
+        member.wanted.notify_one();
+    }
+}

@@ -1,0 +1,122 @@
+//! Waiting until no node can accept what was logged out: one round of reading rows serves all who wait.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use signoff_revocation::Waiting;
+use tokio::sync::{Notify, oneshot};
+
+use super::{Member, lock};
+use crate::panics::unless_panicking;
+use crate::store::Node;
+use crate::{Error, ErrorKind, Position};
+
+/// Who waits.
+#[derive(Default)]
+pub(super) struct Waiters {
+    waiting: Mutex<Vec<Waiter>>,
+    come: Notify,
+}
+
+struct Waiter {
+    what: Waiting,
+    done: oneshot::Sender<()>,
+}
+
+/// The first pauses between two rounds, which double: most nodes answer within milliseconds of the hint.
+const SOON: Duration = Duration::from_millis(1);
+const LATER: Duration = Duration::from_millis(32);
+
+impl Member {
+    /// Waits until no other node accepts anything that the log revokes up to this position. The commit must be known
+    /// already, and this node must have applied it. It takes at most `W`, a lease and an eighth.
+    pub(crate) async fn wait_for_all(&self, position: Position) -> Result<(), Error> {
+        // The clock starts, and the rows are read, after the commit is known.
+        let what = Waiting::new(position, self.clock.elapsed());
+        let (done, over) = oneshot::channel();
+        self.announcing.notify_one();
+        lock(&self.waiters.waiting).push(Waiter { what, done });
+        self.waiters.come.notify_one();
+        over.await.map_err(|_| Error::new(ErrorKind::Unavailable, "this node is leaving"))
+    }
+
+    /// Tells the other nodes, and does not wait for them.
+    pub(crate) fn announce(&self) {
+        self.announcing.notify_one();
+    }
+
+    /// One round: whoever waited when it began, and for whom it is over, is told. `false` when nobody is left.
+    async fn round(&self) -> bool {
+        let asked = {
+            let waiting = lock(&self.waiters.waiting);
+            let latest = waiting.iter().map(|waiter| waiter.what.position()).max();
+            latest.map(|latest| (latest, waiting.len()))
+        };
+        let Some((latest, count)) = asked else { return false };
+        let rows = match self.nodes() {
+            Ok(nodes) => self.in_time(nodes.behind(latest)).await.ok(),
+            Err(_) => None,
+        };
+        let now = self.clock.elapsed();
+        if let Some(rows) = &rows {
+            self.expel(rows, now).await;
+        }
+        // This node has applied what it waits for. (A row of its own that it lost is another node's.)
+        let own = self.own_id();
+        let others = rows.map(|rows| rows.into_iter().filter(|row| Some(row.id) != own).collect::<Vec<_>>());
+        let is_over = |waiter: &Waiter| match &others {
+            Some(others) => waiter.what.is_over(now, others.iter().map(|row| row.applied).min(), &self.terms),
+            None => waiter.what.is_overdue(now, &self.terms),
+        };
+        let mut waiting = lock(&self.waiters.waiting);
+        // Those who came later are behind the first ones, and this round knows nothing of them.
+        let first = count.min(waiting.len());
+        let later = waiting.split_off(first);
+        let (over, left): (Vec<_>, Vec<_>) = waiting.drain(..).partition(is_over);
+        waiting.extend(left.into_iter().filter(|waiter| !waiter.done.is_closed()));
+        waiting.extend(later);
+        let is_left = !waiting.is_empty();
+        drop(waiting);
+        for waiter in over {
+            let _ = waiter.done.send(());
+        }
+        is_left
+    }
+
+    /// Deletes the rows that have not changed for `W`, each only as it was seen: their leases are over, and what was on
+    /// its way to renew them finds no row.
+    async fn expel(&self, rows: &[Node], now: Duration) {
+        let seen = rows.iter().map(|row| (row.id, row.renewals));
+        let over = lock(&self.observations).observe(seen, now, &self.terms);
+        for (id, renewals) in over {
+            let Ok(nodes) = self.nodes() else { return };
+            if let Ok(true) = self.in_time(nodes.expel(&id, renewals)).await {
+                tracing::warn!(target: "signoff", node = id.fingerprint(), "a node that is gone was expelled");
+            }
+        }
+    }
+}
+
+/// Goes round while somebody waits.
+pub(super) async fn run(member: Arc<Member>) {
+    loop {
+        member.waiters.come.notified().await;
+        let mut pause = SOON;
+        while !matches!(unless_panicking(member.round()).await, Ok(false)) {
+            // A newcomer begins with short pauses again, and so do all with it.
+            match tokio::time::timeout(pause, member.waiters.come.notified()).await {
+                Ok(()) => pause = SOON,
+                Err(_) => pause = (2 * pause).min(LATER),
+            }
+        }
+    }
+}
+
+/// Announces, once for all who asked meanwhile.
+pub(super) async fn announce(member: Arc<Member>) {
+    loop {
+        member.announcing.notified().await;
+        let Ok(nodes) = member.nodes() else { return };
+        let _ = unless_panicking(member.in_time(nodes.announce())).await;
+    }
+}

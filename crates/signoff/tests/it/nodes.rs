@@ -1,0 +1,195 @@
+//! Nodes that share a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signoff::test_util::{FailingStore, Fault, Switch};
+use signoff::time::{Clock, SystemClock};
+use signoff::{
+    Algorithm, Cause, Denied, ErrorKind, KeySet, Login, MemoryStore, Reach, Rejection, Scope, Settings, SigningKey,
+    Signoff, Subject,
+};
+
+const LEASE: Duration = Duration::from_millis(800);
+/// `H` and `W` of it.
+const HOLDER: Duration = Duration::from_millis(700);
+const OBSERVER: Duration = Duration::from_millis(900);
+
+struct Fleet {
+    store: MemoryStore,
+    key: Vec<u8>,
+}
+
+struct Node {
+    signoff: Signoff,
+    switch: Switch,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        Self { store: MemoryStore::shared(LEASE), key: (0..32).collect() }
+    }
+
+    async fn join(&self, reach: Reach) -> Node {
+        let store = FailingStore::new(self.store.another());
+        let switch = store.switch();
+        let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+        settings.reach = reach;
+        let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &self.key).unwrap());
+        Node { signoff: Signoff::open(store, keys, settings).await.unwrap(), switch }
+    }
+}
+
+impl Node {
+    async fn log_in(&self) -> String {
+        let login = Login::new(Subject::new("alice").unwrap());
+        self.signoff.log_in(login).await.unwrap().token.expose().to_owned()
+    }
+
+    fn cut_off(&self) {
+        self.switch.fail(0, u64::MAX, Fault::Hang);
+    }
+}
+
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, future).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_logout_on_one_node_is_in_force_on_all_when_it_returns() {
+    let fleet = Fleet::new();
+    let (a, b, c) =
+        (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await, fleet.join(Reach::Local).await);
+    for _ in 0..50 {
+        let token = a.log_in().await;
+        for node in [&a, &b, &c] {
+            assert!(node.signoff.verify(&token).is_ok());
+        }
+        let _ = within(OBSERVER / 2, b.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
+        for node in [&a, &b, &c] {
+            assert_eq!(node.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
+        }
+    }
+    assert_eq!(a.signoff.nodes().await.unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_refuses_before_the_logout_returns() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await);
+    let (token, other) = (a.log_in().await, a.log_in().await);
+    assert!(b.signoff.verify(&token).is_ok());
+    b.cut_off();
+    let clock = SystemClock::new();
+    let began = clock.elapsed();
+    let logout = a.signoff.log_out(&[&token], Cause::logout());
+    let _ = within(OBSERVER * 2, logout).await.unwrap();
+    let took = clock.elapsed() - began;
+    assert!(took >= HOLDER / 2 && took <= OBSERVER + Duration::from_millis(300), "{took:?}");
+    for token in [&token, &other] {
+        assert_eq!(b.signoff.verify(token).unwrap_err(), Rejection::Stale, "it cannot know");
+    }
+    assert!(a.signoff.verify(&other).is_ok());
+    // Its row is gone, so nobody waits for it any more.
+    let _ = within(OBSERVER / 2, a.signoff.log_out(&[&a.log_in().await], Cause::logout())).await.unwrap();
+    assert_eq!(a.signoff.nodes().await.unwrap().len(), 1);
+
+    b.switch.heal();
+    let back = async {
+        while !b.signoff.may_answer() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(LEASE, back).await;
+    assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
+    assert!(b.signoff.verify(&other).is_ok());
+    assert_eq!(a.signoff.nodes().await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_logout_does_not_wait_and_the_others_follow() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Local).await, fleet.join(Reach::Everywhere).await);
+    let token = a.log_in().await;
+    b.cut_off();
+    let _ = within(HOLDER / 4, a.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
+    assert_eq!(a.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
+    tokio::time::sleep(LEASE).await;
+    assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Stale);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_gone_already_is_waited_for_as_well() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Local).await, fleet.join(Reach::Everywhere).await);
+    let c = fleet.join(Reach::Everywhere).await;
+    let token = a.log_in().await;
+    c.cut_off();
+    // Destroyed by somebody who does not wait.
+    let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
+    let _ = within(OBSERVER * 2, b.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
+    assert_eq!(c.signoff.verify(&token).unwrap_err(), Rejection::Stale, "else it would say yes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_out_reaches_all_nodes() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await);
+    let token = b.log_in().await;
+    a.signoff.revoke(Scope::Everything, Cause::logout()).await.unwrap();
+    assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
+    assert!(a.signoff.verify(&b.log_in().await).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_a_lease_reads_through_if_asked_to() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Local).await, fleet.join(Reach::Everywhere).await);
+    let (token, dead) = (a.log_in().await, a.log_in().await);
+    b.cut_off();
+    let _ = a.signoff.log_out(&[&dead], Cause::logout()).await.unwrap();
+    tokio::time::sleep(LEASE).await;
+    assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Stale);
+    assert!(matches!(b.signoff.authenticate(&token).await, Err(Denied::Rejected(Rejection::Stale))));
+    // The cycle hangs in a call that began before; what is asked now is answered.
+    b.switch.heal();
+    if !b.signoff.may_answer() {
+        assert!(matches!(b.signoff.read_through(&dead).await, Err(Denied::Rejected(Rejection::Revoked))));
+        assert!(b.signoff.read_through(&token).await.is_ok());
+    }
+    b.switch.fail(0, u64::MAX, Fault::Refuse);
+    tokio::time::sleep(LEASE).await;
+    let failed = b.signoff.read_through(&token).await;
+    assert!(matches!(failed, Err(Denied::Failed(error)) if error.kind() == ErrorKind::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_leaves_is_not_waited_for_and_answers_nothing() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await);
+    let token = a.log_in().await;
+    b.signoff.close().await;
+    let _ = within(HOLDER / 4, a.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
+    assert_eq!(a.signoff.nodes().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expelled_node_stops_and_joins_under_another_id() {
+    use signoff::store::Nodes as _;
+    let fleet = Fleet::new();
+    let a = fleet.join(Reach::Everywhere).await;
+    let before = a.signoff.nodes().await.unwrap();
+    fleet.store.leave(&before[0].id).await.unwrap();
+    let back = async {
+        loop {
+            let now = a.signoff.nodes().await.unwrap();
+            if now.iter().any(|node| node.is_self && node.id != before[0].id) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(LEASE, back).await;
+    assert!(a.signoff.may_answer());
+    drop(Arc::new(a));
+}
