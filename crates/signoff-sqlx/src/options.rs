@@ -1,11 +1,13 @@
 //! How a store on a database server is opened.
 
+use std::time::Duration;
+
 /// How a store on a database server is opened. The default is right for one process per database.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     pub(crate) accept_weak_durability: bool,
     pub(crate) connections: u32,
-    pub(crate) shared: bool,
+    pub(crate) lease: Option<Duration>,
 }
 
 impl ServerOptions {
@@ -28,17 +30,22 @@ impl ServerOptions {
         Self { connections: connections.max(1), ..self }
     }
 
-    /// Opens the database without the lock of its owner, so that several stores share it, as the tests of the log do.
-    /// Nodes that share a database do not hear of each other's logouts until they read the log.
-    #[cfg(feature = "test-util")]
+    /// Opens the database as one of several nodes that share it. A node answers only while it has a lease of this length,
+    /// 100 ms to an hour; the first opening writes it into the database, and every other one has to say the same.
+    ///
+    /// 5 seconds ([`ServerOptions::LEASE`]) suit most: it is how long a logout waits for a node that is gone without a word,
+    /// once, and what the database may be away without anybody noticing.
     #[must_use]
-    pub fn shared(self) -> Self {
-        Self { shared: true, ..self }
+    pub fn shared(self, lease: Duration) -> Self {
+        Self { lease: Some(lease), ..self }
     }
+
+    /// A length for leases that suits most.
+    pub const LEASE: Duration = Duration::from_secs(5);
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { accept_weak_durability: false, connections: 8, shared: false }
+        Self { accept_weak_durability: false, connections: 8, lease: None }
     }
 }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use signoff::audit::{Actor, AuditEvent, AuditKind, Reason};
-use signoff::store::{LogPage, LogRead, Revocation, Scope, ScopeKind, StoredKeyRing, Terms};
+use signoff::store::{LogPage, LogRead, Node, Revocation, Scope, ScopeKind, StoredKeyRing, Terms};
 use signoff::time::Timestamp;
-use signoff::{ClientId, Context, Error, LogoutId, Position, Session, SessionId, Subject};
+use signoff::{ClientId, Context, Error, LogoutId, NodeId, Position, Session, SessionId, Subject};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::error::{damaged, database};
@@ -117,6 +117,18 @@ impl<'a> From<&'a AuditEvent> for Record<'a> {
 /// Times and positions are at most `i64::MAX` by construction.
 pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A node's row.
+pub(crate) fn node(row: &impl Fields) -> Result<Node, Error> {
+    let broken = || damaged("a stored node is broken");
+    let id: [u8; 16] = row.bytes("id")?.and_then(|id| id.try_into().ok()).ok_or_else(broken)?;
+    Ok(Node {
+        id: NodeId::from_bytes(id),
+        name: row.text("name")?.ok_or_else(broken)?,
+        renewals: u64::try_from(row.integer("renewals")?).map_err(|_| broken())?,
+        applied: position(row.integer("applied")?)?,
+    })
 }
 
 pub(crate) fn position(number: i64) -> Result<Position, Error> {

@@ -7,6 +7,7 @@ mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
+mod nodes;
 mod purge;
 mod sessions;
 mod sign_off;
@@ -31,7 +32,7 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
@@ -40,6 +41,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
     ("authenticated at", include_str!("../../migrations/mysql/0006_authenticated_at.sql")),
     ("elsewhere", include_str!("../../migrations/mysql/0007_elsewhere.sql")),
     ("end sessions by statements", include_str!("../../migrations/mysql/0008_end_sessions.sql")),
+    ("nodes", include_str!("../../migrations/mysql/0009_nodes.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -76,6 +78,14 @@ impl Dialect for MySql {
 
     async fn disown(connection: &mut MySqlConnection) -> Result<(), Error> {
         unlock(connection, "owner").await
+    }
+
+    async fn lease(connection: &mut MySqlConnection) -> Result<Option<i64>, Error> {
+        nodes::lease(connection).await
+    }
+
+    async fn set_lease(connection: &mut MySqlConnection, micros: i64) -> Result<(), Error> {
+        nodes::set_lease(connection, micros).await
     }
 
     async fn weaknesses(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Error> {

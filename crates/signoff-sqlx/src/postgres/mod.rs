@@ -6,6 +6,7 @@ mod elsewhere;
 mod exchange;
 mod key_ring;
 mod log;
+mod nodes;
 mod purge;
 mod sessions;
 mod sign_off;
@@ -29,12 +30,13 @@ server_store! {
     PostgresStore, Postgres, PgPool
 }
 
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("signoff", include_str!("../../migrations/postgres/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/postgres/0002_key_ring.sql")),
     ("refresh", include_str!("../../migrations/postgres/0003_refresh.sql")),
     ("authenticated at", include_str!("../../migrations/postgres/0004_authenticated_at.sql")),
     ("elsewhere", include_str!("../../migrations/postgres/0005_elsewhere.sql")),
+    ("nodes", include_str!("../../migrations/postgres/0006_nodes.sql")),
 ];
 
 const WEAKNESSES: [(&str, &str); 4] = [
@@ -69,6 +71,14 @@ impl Dialect for Postgres {
     async fn disown(connection: &mut PgConnection) -> Result<(), Error> {
         let sql = "SELECT pg_advisory_unlock_all()";
         sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
+    }
+
+    async fn lease(connection: &mut PgConnection) -> Result<Option<i64>, Error> {
+        nodes::lease(connection).await
+    }
+
+    async fn set_lease(connection: &mut PgConnection, micros: i64) -> Result<(), Error> {
+        nodes::set_lease(connection, micros).await
     }
 
     async fn weaknesses(connection: &mut PgConnection) -> Result<Vec<&'static str>, Error> {

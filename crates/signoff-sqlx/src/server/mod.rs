@@ -16,6 +16,7 @@ use sqlx::{Connection, Database, Pool};
 use crate::durability::Durability;
 use crate::error::{database, is_answer};
 use crate::options::ServerOptions;
+use crate::rows::micros;
 use owner::Owner;
 use writer::Writer;
 
@@ -36,6 +37,12 @@ pub(crate) trait Dialect: Database {
     /// Gives it back.
     fn disown(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// The length of the leases of nodes, in microseconds, if they share the database.
+    fn lease(connection: &mut Self::Connection) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
+
+    /// Writes it down, if none is written down.
+    fn set_lease(connection: &mut Self::Connection, micros: i64) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Says for each setting that loses confirmed commits what is wrong.
     fn weaknesses(connection: &mut Self::Connection) -> impl Future<Output = Result<Vec<&'static str>, Error>> + Send;
 
@@ -48,7 +55,10 @@ pub(crate) struct Server<D: Dialect> {
     pub(crate) seat: Seat,
     pool: Pool<D>,
     writer: Writer<D>,
+    /// A connection for what keeps the lease alive, so that it waits for nobody.
+    pulse: Writer<D>,
     owner: Option<Owner>,
+    lease: Option<Duration>,
     durability: Durability,
 }
 
@@ -78,18 +88,47 @@ impl<D: Dialect> Server<D> {
     }
 
     pub(crate) async fn with_pool(pool: Pool<D>, options: &ServerOptions) -> Result<Self, Error> {
-        // First of all: who is not the owner changes nothing, not even the tables.
-        let owner = match options.shared {
-            true => None,
-            false => Some(Owner::take(pool.clone()).await?),
-        };
         let writer = Writer::new(pool.clone());
         let mut writing = writer.take().await?;
+        // First of all: who is not the owner changes nothing, not even the tables. What nodes share already has no owner,
+        // and cannot get one.
+        let known = lease_of::<D>(&mut writing).await?;
+        let mut owner = match (options.lease, known) {
+            (Some(_), Some(_)) => None,
+            _ => Some(Owner::take(pool.clone()).await?),
+        };
         let durability = D::weaknesses(&mut writing).await?;
         let durability = Durability::judge(durability, options.accept_weak_durability)?;
         D::migrate(&mut writing).await?;
+        if let Some(lease) = options.lease {
+            D::set_lease(&mut writing, micros(lease)).await?;
+        }
+        let agreed = D::lease(&mut writing).await?;
         writing.done(Ok(()))?;
-        Ok(Self { seat: Seat::new(), pool, writer, owner, durability })
+        if agreed != options.lease.map(micros) {
+            let what = match options.lease {
+                Some(_) => "the nodes that share the database have leases of another length",
+                None => "nodes share the database: open it with ServerOptions::shared",
+            };
+            return Err(Error::new(ErrorKind::Misuse, what));
+        }
+        if options.lease.is_some()
+            && let Some(owner) = owner.take()
+        {
+            owner.leave().await;
+        }
+        let pulse = Writer::new(pool.clone());
+        Ok(Self { seat: Seat::new(), pool, writer, pulse, owner, lease: options.lease, durability })
+    }
+
+    /// The length of the leases, if nodes share the database.
+    pub(crate) const fn lease(&self) -> Option<Duration> {
+        self.lease
+    }
+
+    /// The connection that keeps the lease alive.
+    pub(crate) async fn pulse(&self) -> Result<Writing<'_, D>, Error> {
+        self.pulse.take().await
     }
 
     /// Connections for single statements.
@@ -111,6 +150,7 @@ impl<D: Dialect> Server<D> {
 
     pub(crate) async fn close(self) {
         self.writer.close().await;
+        self.pulse.close().await;
         if let Some(owner) = self.owner {
             owner.leave().await;
         }
@@ -133,9 +173,18 @@ impl<D: Dialect> fmt::Debug for Server<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(D::NAME)
             .field("connections", &self.pool.size())
-            .field("shared", &self.owner.is_none())
+            .field("lease", &self.lease)
             .field("durability", &self.durability)
             .finish()
+    }
+}
+
+/// The length of the leases that the database knows, in microseconds. A database that answers with an error has no such table
+/// yet, or none with that column.
+async fn lease_of<D: Dialect>(connection: &mut D::Connection) -> Result<Option<i64>, Error> {
+    match D::lease(connection).await {
+        Err(error) if is_answer(&error) => Ok(None),
+        known => known,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The store made of a server's connections and a dialect's statements, which are the functions of its modules
-//! `sessions`, `create`, `exchange`, `elsewhere`, `log`, `audit`, `key_ring`, `purge` and `sign_off`.
+//! `sessions`, `create`, `exchange`, `elsewhere`, `log`, `audit`, `key_ring`, `nodes`, `purge` and `sign_off`.
 
 /// Once more where the database has certainly rolled back: it chose this transaction to end a deadlock, or found that it
 /// came too late. After a moment, so that the other transaction gets the locks that this one has let go. A second refusal
@@ -21,7 +21,7 @@ macro_rules! server_store {
     ($(#[$docs:meta])* $store:ident, $dialect:ident, $pool:ident) => {
         $(#[$docs])*
         #[derive(Debug)]
-        pub struct $store(crate::server::Server<$dialect>);
+        pub struct $store(crate::server::Server<$dialect>, tokio::sync::Mutex<Option<nodes::Ear>>);
 
         impl $store {
             /// Opens the database at `url` with connections of its own, and sets up or migrates the tables.
@@ -43,7 +43,7 @@ macro_rules! server_store {
             ///
             /// As [`open`](Self::open).
             pub async fn open_with(url: &str, options: &crate::ServerOptions) -> Result<Self, signoff::Error> {
-                crate::server::Server::open(url, options).await.map(Self)
+                crate::server::Server::open(url, options).await.map(|server| Self(server, tokio::sync::Mutex::default()))
             }
 
             /// Uses a pool that the application has. The two connections that the store keeps for itself are made by
@@ -53,7 +53,7 @@ macro_rules! server_store {
             ///
             /// As [`open`](Self::open).
             pub async fn with_pool(pool: $pool, options: &crate::ServerOptions) -> Result<Self, signoff::Error> {
-                crate::server::Server::with_pool(pool, options).await.map(Self)
+                crate::server::Server::with_pool(pool, options).await.map(|server| Self(server, tokio::sync::Mutex::default()))
             }
 
             /// What a confirmed commit survives, as the settings were when the store was opened.
@@ -73,6 +73,10 @@ macro_rules! server_store {
         impl signoff::Store for $store {
             fn seat(&self) -> &signoff::store::Seat {
                 &self.0.seat
+            }
+
+            fn nodes(&self) -> Option<&dyn signoff::store::Nodes> {
+                self.0.lease().map(|_| self as &dyn signoff::store::Nodes)
             }
 
             async fn agree(&self, terms: signoff::store::Terms) -> Result<signoff::store::Terms, signoff::Error> {
@@ -216,6 +220,60 @@ macro_rules! server_store {
 
             async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, signoff::Error> {
                 twice!(key_ring::save(self.0.pool()?, expected, document).await)
+            }
+        }
+
+        #[async_trait::async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl signoff::store::Nodes for $store {
+            fn lease(&self) -> std::time::Duration {
+                self.0.lease().unwrap_or_default()
+            }
+
+            async fn join(&self, id: &signoff::NodeId, name: &str) -> Result<(), signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let joined = nodes::join(&mut pulse, id, name).await;
+                match pulse.done(joined)? {
+                    true => Ok(()),
+                    false => Err(signoff::Error::new(signoff::ErrorKind::Conflict, "a node of this id has joined")),
+                }
+            }
+
+            async fn renew(&self, id: &signoff::NodeId, applied: signoff::Position) -> Result<bool, signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let renewed = nodes::renew(&mut pulse, id, applied).await;
+                pulse.done(renewed)
+            }
+
+            async fn behind(
+                &self,
+                position: signoff::Position,
+            ) -> Result<Vec<signoff::store::Node>, signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let found = nodes::behind(&mut pulse, position).await;
+                pulse.done(found)
+            }
+
+            async fn expel(&self, id: &signoff::NodeId, renewals: u64) -> Result<bool, signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let expelled = nodes::expel(&mut pulse, id, renewals).await;
+                pulse.done(expelled)
+            }
+
+            async fn leave(&self, id: &signoff::NodeId) -> Result<(), signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let left = nodes::leave(&mut pulse, id).await;
+                pulse.done(left)
+            }
+
+            async fn announce(&self) -> Result<(), signoff::Error> {
+                let mut pulse = self.0.pulse().await?;
+                let announced = nodes::announce(&mut pulse).await;
+                pulse.done(announced)
+            }
+
+            async fn heard(&self) -> Result<(), signoff::Error> {
+                nodes::heard(self.0.pool()?, &mut *self.1.lock().await).await
             }
         }
     };

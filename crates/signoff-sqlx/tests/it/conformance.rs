@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use signoff::{Store, conformance};
-use signoff_sqlx::{MySqlStore, PostgresStore, SqliteStore};
+use signoff_sqlx::{MySqlStore, PostgresStore, ServerOptions, SqliteStore};
 use signoff_test_servers::{MariaDb, Postgres};
 use tempfile::TempDir;
 
@@ -63,4 +63,18 @@ async fn mariadb_in_a_box() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mariadb_behind_an_arc() {
     conformance::run(async || Arc::new(mariadb().await) as Arc<dyn Store>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shared_by_nodes() {
+    let options = ServerOptions::new().shared(ServerOptions::LEASE);
+    let (postgres, mariadb) = (Postgres::shared().unwrap(), MariaDb::shared().unwrap());
+    conformance::run_nodes(async || {
+        PostgresStore::open_with(&postgres.database().unwrap(), &options).await.unwrap()
+    })
+    .await;
+    conformance::run_nodes(async || {
+        Box::new(MySqlStore::open_with(&mariadb.database().unwrap(), &options).await.unwrap()) as Box<dyn Store>
+    })
+    .await;
 }

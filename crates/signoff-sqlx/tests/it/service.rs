@@ -47,6 +47,9 @@ pub(crate) async fn each_store() -> Vec<(&'static str, Box<dyn Store>, Option<Te
 }
 
 /// A new, empty database on a server.
+/// Of nodes.
+pub(crate) const LEASE: std::time::Duration = std::time::Duration::from_secs(2);
+
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
     MariaDb(String),
@@ -92,7 +95,7 @@ impl Database {
 
     /// As one of several nodes.
     pub(crate) async fn join(&self) -> Result<Box<dyn Store>, Error> {
-        self.open_with(&ServerOptions::new().shared()).await
+        self.open_with(&ServerOptions::new().shared(LEASE)).await
     }
 
     pub(crate) async fn open_with(&self, options: &ServerOptions) -> Result<Box<dyn Store>, Error> {

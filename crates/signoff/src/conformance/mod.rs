@@ -17,6 +17,7 @@ mod exchanges;
 mod key_ring;
 mod log;
 mod model;
+mod nodes;
 mod races;
 mod sessions;
 
@@ -50,6 +51,7 @@ pub use log::{
     sign_off_is_one_batch, terms_never_shrink, the_log_is_complete_and_ordered, wide_revocations_cut_sessions_off,
 };
 pub use model::{Lives, Seen, lives_follow_the_model};
+pub use nodes::{a_row_is_renewed_and_never_made_by_it, only_what_was_seen_is_expelled, those_behind_are_found};
 pub use races::{
     concurrent_creates_conflict, concurrent_sign_offs_destroy_once, concurrent_updates_lose_nothing,
     updates_never_revive,
@@ -109,6 +111,13 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     concurrent_attempts_exclude_each_other(&empty().await).await;
     the_key_ring_compares_versions(&empty().await).await;
     concurrent_ring_savers_lose_nothing(&empty().await).await;
+}
+
+/// Runs what stores that nodes share ([`Store::nodes`]) must pass besides, each contract on a store of its own.
+pub async fn run_nodes<S: Store>(mut empty: impl AsyncFnMut() -> S) {
+    a_row_is_renewed_and_never_made_by_it(&empty().await).await;
+    those_behind_are_found(&empty().await).await;
+    only_what_was_seen_is_expelled(&empty().await).await;
 }
 
 /// A time in the middle of nowhere; stores have no clock.
