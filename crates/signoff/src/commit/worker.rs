@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use signoff_revocation::{ApplyError, Replica};
+use tokio::time::Instant;
 
 use super::catch_up::{catch_up, not_applied};
 use super::{Committed, Verb};
@@ -63,18 +64,22 @@ impl Worker {
     ) -> Vec<Result<Committed<V::Outcome>, Error>> {
         let since = self.replica.applied();
         match self.commit_together(verb, requests).await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => self.find_out(verb, requests, since, error).await,
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                self.find_out(verb, requests, since, error, Instant::now() + LOOK_UP).await
+            }
             whole => self.settle(verb, requests, whole).await,
         }
     }
 
-    /// The answer may have been lost after the commit. Once, it is looked for what became of it.
+    /// The answer may have been lost after the commit, so it is looked for what became of it. What is repeated then may lose
+    /// its answer as well, as on connections that the server is closing one by one: it is looked for again, until `until`.
     async fn find_out<V: Verb>(
         &self,
         verb: &V,
         requests: &[V::Request],
         since: Position,
         lost: Error,
+        until: Instant,
     ) -> Vec<Result<Committed<V::Outcome>, Error>> {
         // What broke the one connection may have broken others as well, so one refusal does not end the search.
         let look = async {
@@ -85,7 +90,7 @@ impl Worker {
                 }
             }
         };
-        let Ok(Ok(traces)) = tokio::time::timeout(LOOK_UP, look).await else {
+        let Ok(Ok(traces)) = tokio::time::timeout_at(until, look).await else {
             return requests.iter().map(|_| Err(lost.clone())).collect();
         };
         let again: Vec<_> = traces
@@ -97,7 +102,13 @@ impl Worker {
             .collect();
         let mut repeated = match again.is_empty() {
             true => Vec::new(),
-            false => self.settle(verb, &again, self.commit_together(verb, &again).await).await,
+            false => match self.commit_together(verb, &again).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < until => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    Box::pin(self.find_out(verb, &again, since, error, until)).await
+                }
+                whole => self.settle(verb, &again, whole).await,
+            },
         }
         .into_iter();
         let Ok(now) = self.now() else { return requests.iter().map(|_| Err(lost.clone())).collect() };
