@@ -6,6 +6,8 @@
 pub(crate) enum Fault {
     /// What is published is not ordered behind what it promises.
     Barrier,
+    /// The deadline of a lease is not ordered behind the pages that it stands for.
+    Deadline,
     /// A rebuilt shard lacks some of its entries.
     Growth,
     /// A cutoff or expiry is replaced where it should be raised.

@@ -42,6 +42,10 @@
 //! A [`Replica`] adds order: it applies the pages of a durable log of revocations, knows up to which [`Position`] it is
 //! complete, and answers [`Verdict::Unready`] while it cannot know.
 //!
+//! Where several nodes have replicas of one log, a [`Lease`] says until when a node may answer from its own, and
+//! [`Waiting`] when a revocation is in force on all of them: when all have said so, or when no lease is left that could
+//! excuse an older copy. Clocks of different nodes are never compared.
+//!
 //! # Consistency
 //!
 //! * When [`RevocationSet::insert`] has returned `Ok`, every check that begins afterwards, on any thread, sees the entry:
@@ -65,6 +69,7 @@
 //! | memory at its end, or the limit reached | [`Full`]: the caller refuses everything. Nothing else was dropped |
 //! | no page applied yet, a log that went back | [`Verdict::Unready`]: nothing is alive |
 //! | a horizon for [`RevocationSet::purge`] that runs ahead | **alive**: take it from a [`PurgeHorizon`] |
+//! | a lease longer than others wait for | **alive**: [`LeaseTerms`] come from the store, and time from one kind of clock |
 //! | an `expires_at` before the end of a token that the entry kills | **alive**: add leeway and clock skew |
 //!
 //! # How it works
@@ -109,7 +114,7 @@ mod time;
 // The public interface is:
 pub use hash::Fingerprint;
 pub use horizon::PurgeHorizon;
-pub use lease::{Lease, LeaseTerms, Observations, Waiting};
+pub use lease::{Lease, LeaseLengthError, LeaseTerms, LowWater, Observations, Permit, Waiting};
 pub use position::{Cutoff, Position};
 pub use replica::{ApplyError, LogPage, Replica, ReplicaReader, Verdict};
 pub use scope::{Revocation, Scope, ScopeKind};

@@ -6,6 +6,7 @@
 //! revoked is alive.
 
 mod few;
+mod lease;
 mod replica;
 mod set;
 mod three;
