@@ -18,8 +18,7 @@ pub(super) async fn set_lease(connection: &mut PgConnection, micros: i64) -> Res
 }
 
 pub(super) async fn join(connection: &mut PgConnection, id: &NodeId, name: &str) -> Result<bool, Error> {
-    let sql =
-        "INSERT INTO signoff_node (id, name, renewals, applied) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO signoff_node (id, name, renewals, applied) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING";
     let query = sqlx::query(sql).bind(id.as_bytes().as_slice()).bind(name);
     query.execute(connection).await.map(|done| done.rows_affected() == 1).map_err(database)
 }

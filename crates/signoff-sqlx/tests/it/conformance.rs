@@ -69,10 +69,8 @@ async fn mariadb_behind_an_arc() {
 async fn shared_by_nodes() {
     let options = ServerOptions::new().shared(ServerOptions::LEASE);
     let (postgres, mariadb) = (Postgres::shared().unwrap(), MariaDb::shared().unwrap());
-    conformance::run_nodes(async || {
-        PostgresStore::open_with(&postgres.database().unwrap(), &options).await.unwrap()
-    })
-    .await;
+    conformance::run_nodes(async || PostgresStore::open_with(&postgres.database().unwrap(), &options).await.unwrap())
+        .await;
     conformance::run_nodes(async || {
         Box::new(MySqlStore::open_with(&mariadb.database().unwrap(), &options).await.unwrap()) as Box<dyn Store>
     })

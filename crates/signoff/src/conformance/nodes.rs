@@ -79,7 +79,7 @@ pub async fn only_what_was_seen_is_expelled(store: &dyn Store) {
     for renewals in [0, 2, u64::MAX] {
         assert!(!nodes(store).expel(&one, renewals).await.expect("answered"), "it is not at {renewals}");
     }
-    let attempts = (0..8).map(|_| nodes(store).expel(&one, 1));
+    let attempts = (0..8).map(|_| nodes(store).expel(&one, 1)).collect();
     let expelled = all(attempts).await.into_iter().filter(|expelled| *expelled.as_ref().expect("answered")).count();
     assert_eq!(expelled, 1, "of several who saw the same, one expels");
     assert_eq!(row(store, &one).await, None);

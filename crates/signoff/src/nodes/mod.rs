@@ -93,7 +93,7 @@ impl Membership {
             lease: Lease::new(),
             row: tokio::sync::Mutex::default(),
             id: Mutex::default(),
-            observations: Mutex::default(),
+            observations: Mutex::new(Observations::new()),
             waiters: Waiters::default(),
             wanted: Notify::new(),
             announcing: Notify::new(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use signoff_revocation::Waiting;
+use signoff_revocation::{LowWater, Waiting};
 use tokio::sync::{Notify, oneshot};
 
 use super::{Member, lock};
@@ -32,7 +32,7 @@ impl Member {
     /// already, and this node must have applied it. It takes at most `W`, a lease and an eighth.
     pub(crate) async fn wait_for_all(&self, position: Position) -> Result<(), Error> {
         // The clock starts, and the rows are read, after the commit is known.
-        let what = Waiting::new(position, self.clock.elapsed());
+        let what = Waiting::new(position, self.clock.elapsed(), &self.terms);
         let (done, over) = oneshot::channel();
         self.announcing.notify_one();
         lock(&self.waiters.waiting).push(Waiter { what, done });
@@ -63,11 +63,14 @@ impl Member {
         }
         // This node has applied what it waits for. (A row of its own that it lost is another node's.)
         let own = self.own_id();
-        let others = rows.map(|rows| rows.into_iter().filter(|row| Some(row.id) != own).collect::<Vec<_>>());
-        let is_over = |waiter: &Waiter| match &others {
-            Some(others) => waiter.what.is_over(now, others.iter().map(|row| row.applied).min(), &self.terms),
-            None => waiter.what.is_overdue(now, &self.terms),
+        let low_water = match rows {
+            Some(rows) => {
+                let others = rows.into_iter().filter(|row| Some(row.id) != own);
+                others.map(|row| row.applied).min().map_or(LowWater::NoRows, LowWater::At)
+            }
+            None => LowWater::Unknown,
         };
+        let is_over = |waiter: &Waiter| waiter.what.is_over(now, low_water);
         let mut waiting = lock(&self.waiters.waiting);
         // Those who came later are behind the first ones, and this round knows nothing of them.
         let first = count.min(waiting.len());

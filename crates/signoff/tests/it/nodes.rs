@@ -82,8 +82,7 @@ async fn a_node_that_is_cut_off_refuses_before_the_logout_returns() {
     b.cut_off();
     let clock = SystemClock::new();
     let began = clock.elapsed();
-    let logout = a.signoff.log_out(&[&token], Cause::logout());
-    let _ = within(OBSERVER * 2, logout).await.unwrap();
+    let _ = within(OBSERVER * 2, a.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
     let took = clock.elapsed() - began;
     assert!(took >= HOLDER / 2 && took <= OBSERVER + Duration::from_millis(300), "{took:?}");
     for token in [&token, &other] {
