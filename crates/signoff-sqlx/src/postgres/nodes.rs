@@ -66,7 +66,7 @@ pub(super) async fn heard(pool: &PgPool, ear: &mut Option<Ear>) -> Result<(), Er
             let channel: String = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(database)?;
             listener.listen(&channel).await.map_err(database)?;
             // Whatever was announced before counts as heard.
-            ear.insert(listener);
+            *ear = Some(listener);
             return Ok(());
         }
     };

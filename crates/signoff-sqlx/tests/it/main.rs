@@ -16,6 +16,7 @@ mod key_ring;
 mod lines;
 mod locks;
 mod model;
+mod nodes;
 mod ordering;
 mod purges;
 mod refresh;

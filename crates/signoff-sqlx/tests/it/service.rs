@@ -46,10 +46,10 @@ pub(crate) async fn each_store() -> Vec<(&'static str, Box<dyn Store>, Option<Te
     ]
 }
 
-/// A new, empty database on a server.
 /// Of nodes.
 pub(crate) const LEASE: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// A new, empty database on a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
     MariaDb(String),
