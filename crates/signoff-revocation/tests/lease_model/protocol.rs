@@ -29,25 +29,33 @@ pub(crate) struct Protocol<const H: usize, const O: usize> {
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) fault: Option<Fault>,
+    /// How many deletions of an observer may be under way.
+    pub(crate) deletions: usize,
     /// Whether nodes leave.
     pub(crate) leave: bool,
     pub(crate) numbers: Numbers,
+    pub(crate) order: Order,
     /// Whether nodes load the log before they join.
     pub(crate) preload: bool,
     pub(crate) renew: Renew,
     pub(crate) scale: Scale,
-    pub(crate) t0: T0,
-    pub(crate) until: Until,
     /// How many renewals of a node may be under way that it has given up.
     pub(crate) strays: usize,
-    /// How many deletions of an observer may be under way.
-    pub(crate) deletions: usize,
+    pub(crate) t0: T0,
+    pub(crate) until: Until,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Numbers {
     Canonical,
     Counted { ids: u8, renewals: u8 },
+}
+
+/// What a check reads first; the replica is last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    DeadlineThenTime,
+    TimeThenDeadline,
 }
 
 /// How a row is renewed.
@@ -166,7 +174,7 @@ enum Reading {
     CarriedOut(Rows),
 }
 
-/// One check of a token that P revokes: deadline, then time, then replica.
+/// One check of a token that P revokes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Check {
     No,
@@ -181,11 +189,31 @@ enum Check {
         age: u8,
         replica: bool,
     },
+    /// It has read the time of this holder. Whether the deadline is later that is there to be read, and the one that comes of
+    /// the cycle under way then, if any.
+    Time {
+        of: u8,
+        deadline: bool,
+        cycle: Option<bool>,
+    },
     /// The deadline was not over when the time was read. What it goes by is the replica, or what that said before.
     Excused {
         of: u8,
         replica: bool,
     },
+}
+
+impl Check {
+    /// Which holder it asks.
+    fn of(self) -> Option<usize> {
+        match self {
+            Self::No => None,
+            Self::Deadline { of, .. }
+            | Self::Excused { of, .. }
+            | Self::Snapshot { of, .. }
+            | Self::Time { of, .. } => Some(usize::from(of)),
+        }
+    }
 }
 
 /// What has to be come through, or the model shows nothing.
@@ -373,6 +401,10 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                     let (of, replica) = (at as u8, holder.replica);
                     if self.has(Fault::ReplicaBeforeDeadline) {
                         go("begins, and asks the replica", Check::Snapshot { of, replica });
+                    } else if self.options.order == Order::TimeThenDeadline {
+                        let deadline = self.decisions.holds(holder.lease);
+                        let cycle = holder.cycle.age().map(|age| self.decisions.holds(age));
+                        go("begins, and reads the time", Check::Time { of, deadline, cycle });
                     } else if holder.lease < self.lease_over {
                         go("begins, and reads the deadline", Check::Deadline { of, age: holder.lease, replica: false });
                     }
@@ -390,6 +422,10 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                     go("reads the time: the lease is over", Check::No);
                 }
             }
+            Check::Time { of, deadline: true, .. } => {
+                go("reads the deadline: the lease holds", Check::Excused { of, replica: false });
+            }
+            Check::Time { .. } => go("reads the deadline: the lease is over", Check::No),
             Check::Excused { .. } => go("asks the replica, and refuses", Check::No),
             Check::No => {}
         }

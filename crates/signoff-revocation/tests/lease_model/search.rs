@@ -1,5 +1,6 @@
 //! A breadth-first search through everything that a model can do. It knows nothing of leases.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// What can be explored.
@@ -30,6 +31,18 @@ pub(crate) enum Actor {
     Holder(usize),
     Observer(usize),
     Time,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller => f.write_str("the caller"),
+            Self::Check => f.write_str("the check"),
+            Self::Holder(at) => write!(f, "holder {at}"),
+            Self::Observer(at) => write!(f, "observer {at}"),
+            Self::Time => f.write_str("time"),
+        }
+    }
 }
 
 /// How a search ended, and what it came through.
