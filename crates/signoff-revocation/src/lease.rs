@@ -142,7 +142,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-#[cfg(all(test, not(any(signoff_loom, signoff_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -25,6 +25,7 @@ use search::{End, Outcome, search};
 const FULL: Options = Options {
     fault: None,
     deletions: 1,
+    eager: false,
     leave: true,
     numbers: Numbers::Canonical,
     order: Order::DeadlineThenTime,
@@ -43,8 +44,12 @@ const SMALL: Options = Options { leave: false, preload: false, strays: 1, ..FULL
 const FIRST: Options = Options { t0: T0::BeforeRenewal, until: Until::Rows, ..SMALL };
 
 /// Real ids and counts, on clocks that are as coarse as can be.
-const COUNTED: Options =
-    Options { numbers: Numbers::Counted { ids: 2, renewals: 1 }, scale: Scale { holder: 1, observer: 2 }, ..SMALL };
+const COUNTED: Options = Options {
+    eager: true,
+    numbers: Numbers::Counted { ids: 2, renewals: 1 },
+    scale: Scale { holder: 1, observer: 2 },
+    ..SMALL
+};
 
 /// The same with renewals that are conditional on the count.
 const CONDITIONAL: Options = Options { renew: Renew::IfUnchanged, ..COUNTED };
@@ -88,7 +93,7 @@ fn real_ids_and_counts() {
 /// Two nodes that hold leases and watch each other, as far as it goes.
 #[test]
 fn two_holders() {
-    let options = Options { scale: Scale { holder: 1, observer: 2 }, strays: 0, ..SMALL };
+    let options = Options { eager: true, scale: Scale { holder: 1, observer: 2 }, strays: 0, ..SMALL };
     let outcome = explore::<2, 2>("two holders", options, if is_long() { 10_000_000 } else { 150_000 });
     assert!(!matches!(outcome.end, End::Broken(_)), "{}", in_words(&outcome.end));
     assert_eq!(outcome.situations & situation::RETURNED_WHILE_LEASED, situation::RETURNED_WHILE_LEASED);

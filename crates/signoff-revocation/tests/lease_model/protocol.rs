@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) fault: Option<Fault>,
     /// How many deletions of an observer may be under way.
     pub(crate) deletions: usize,
+    /// Whether reads of the rows are sent only when they are carried out. Nobody sees the difference.
+    pub(crate) eager: bool,
     /// Whether nodes leave.
     pub(crate) leave: bool,
     pub(crate) numbers: Numbers,
@@ -331,7 +333,7 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                 go("is too late: another logout commits P", &|s| s.head = true);
             }
             Caller::Idle if self.has(Fault::AlreadyGoneReturns) => {
-                go("finds everything revoked, and returns", &returns)
+                go("finds everything revoked, and returns", &returns);
             }
             Caller::Idle => go("finds everything revoked", &|s| s.caller = Caller::Waiting(0)),
             Caller::Committed if self.has(Fault::LogoutDoesNotWait) => go("knows of its commit, and returns", &returns),
@@ -345,10 +347,11 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         }
         let may_read = matches!(state.caller, Caller::Waiting(_)) || self.has(Fault::RowsBeforeCommit);
         match (state.reading, state.caller) {
-            (Reading::No, _) if may_read && self.options.until != Until::Time => {
+            (Reading::No, _) if !may_read || self.options.until == Until::Time => {}
+            (Reading::No, _) if !self.options.eager => {
                 go("asks for the rows", &|s| s.reading = Reading::Sent);
             }
-            (Reading::Sent, _) => {
+            (Reading::No | Reading::Sent, _) => {
                 let rows = self.rows(state);
                 go("has its read of the rows carried out", &|s| s.reading = Reading::CarriedOut(rows));
             }
@@ -485,6 +488,10 @@ impl<const H: usize, const O: usize> Model for Protocol<H, O> {
         (0..O).for_each(|at| self.observers_steps(state, at, next));
         self.callers_steps(state, next);
         self.checks_steps(state, next);
+        if H == 1 {
+            // Which of two observers is which makes no difference.
+            next.iter_mut().for_each(|(_, state)| state.observers.sort_unstable());
+        }
     }
 
     /// A token that P revokes was accepted by a check that began after the logout had returned.

@@ -389,7 +389,8 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
     /// Whether the store's numbers do not become larger than what is explored.
     fn is_within_bounds(&self, holder: &Holder, request: Request) -> bool {
         let Numbers::Counted { renewals, .. } = self.options.numbers else { return true };
-        matches!(request, Request::Insert { .. }) || holder.row.is_none_or(|row| row.renewals < renewals)
+        let (Request::Renew { known, .. }, Some(row)) = (request, holder.row) else { return true };
+        row.renewals < renewals || self.options.renew == Renew::IfUnchanged && row.renewals != known
     }
 
     /// The store carries out a request of the holder, and says whether it found what it takes.
