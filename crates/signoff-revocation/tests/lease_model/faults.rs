@@ -2,7 +2,7 @@
 //!
 //! Each fault is tried in the least of the protocol that shows it. All of these are parts of what holds without a fault.
 
-use crate::protocol::{Fault, Options, Until};
+use crate::options::{Fault, Options, Until};
 use crate::search::End;
 use crate::{CONDITIONAL, COUNTED, FIRST, FULL, SMALL, explore, in_words};
 

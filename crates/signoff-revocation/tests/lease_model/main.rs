@@ -12,13 +12,15 @@
 
 mod decisions;
 mod faults;
+mod options;
 mod protocol;
 mod search;
 
 use std::io::Write;
 
 use decisions::Scale;
-use protocol::{Numbers, Options, Order, Protocol, Renew, T0, Until, situation};
+use options::{Numbers, Options, Order, Renew, T0, Until};
+use protocol::{Protocol, situation};
 use search::{End, Outcome, search};
 
 /// The protocol in full.
@@ -90,13 +92,19 @@ fn real_ids_and_counts() {
     all::<1, 1>("real ids and counts, conditional renewals", Options { numbers, ..CONDITIONAL });
 }
 
-/// Two nodes that hold leases and watch each other, as far as it goes.
+/// Two nodes that hold leases and watch each other: as far as a moment goes, or all of it on coarse clocks, and ten
+/// million states on finer ones with renewals that were given up. That takes minutes, so better with `--release`.
 #[test]
 fn two_holders() {
-    let options = Options { eager: true, scale: Scale { holder: 1, observer: 2 }, strays: 0, ..SMALL };
-    let outcome = explore::<2, 2>("two holders", options, if is_long() { 10_000_000 } else { 150_000 });
+    let fine = Options { eager: true, ..SMALL };
+    let coarse = Options { scale: Scale { holder: 1, observer: 2 }, strays: 0, ..fine };
+    if is_long() {
+        all::<2, 2>("two holders", coarse);
+    }
+    let (options, limit) = if is_long() { (fine, 10_000_000) } else { (coarse, 150_000) };
+    let outcome = explore::<2, 2>("two holders, within a limit", options, limit);
     assert!(!matches!(outcome.end, End::Broken(_)), "{}", in_words(&outcome.end));
-    assert_eq!(outcome.situations & situation::RETURNED_WHILE_LEASED, situation::RETURNED_WHILE_LEASED);
+    assert_ne!(outcome.situations & situation::WAITING_WHILE_STALE, 0, "what has to happen did not");
 }
 
 /// Explores everything, in which the promise has to hold and what makes it worth something has to happen.

@@ -30,7 +30,8 @@ pub(crate) enum Actor {
     Check,
     Holder(usize),
     Observer(usize),
-    Time,
+    /// By how many units each clock moves: holders, observers, the caller. Clocks that decide nothing do not.
+    Time([u8; 4]),
 }
 
 impl fmt::Display for Actor {
@@ -40,7 +41,7 @@ impl fmt::Display for Actor {
             Self::Check => f.write_str("the check"),
             Self::Holder(at) => write!(f, "holder {at}"),
             Self::Observer(at) => write!(f, "observer {at}"),
-            Self::Time => f.write_str("time"),
+            Self::Time(units) => write!(f, "time (clocks by {units:?})"),
         }
     }
 }

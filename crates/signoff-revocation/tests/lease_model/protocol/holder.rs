@@ -103,6 +103,11 @@ impl Holder {
         self.row.map(|row| (row.id, row.renewals))
     }
 
+    /// Whether its row is gone, and it does not know yet.
+    pub(super) fn is_expelled(&self) -> bool {
+        self.joined && self.row.is_none() && self.leaving == Leaving::No
+    }
+
     /// Whether its row says that it has not applied P.
     pub(super) fn lags(&self) -> bool {
         self.row.is_some_and(|row| !row.applied)
