@@ -52,10 +52,10 @@ pub use waiting::{LowWater, Waiting};
 /// comes back after [`Lease::stop`], accepts revoked ones.
 #[derive(Debug)]
 pub struct Lease {
-    /// In nanoseconds of the clock; 0 is no lease. Nothing that is written often may share its line, because readers look
-    /// at it for every verdict.
+    /// In nanoseconds of the clock; 0 is no lease. Readers look at it for every verdict. The lock beside it is only taken
+    /// with every cycle, so it need not be on another line.
     ///
-    /// Invariant: stored under the lock of `cycle`, so it only goes back by [`Lease::stop`].
+    /// Invariant: stored under that lock, so it only goes back by [`Lease::stop`].
     deadline: AtomicU64,
     /// The number of the cycle that may set the deadline. Readers never take this lock.
     cycle: Mutex<u64>,
@@ -63,7 +63,17 @@ pub struct Lease {
 
 /// The right of one cycle to set the deadline, and the time from which that is counted; see [`Lease::begin`].
 ///
-/// It cannot be copied and is used up by the grant, so an answer is counted once, and from its own cycle's beginning.
+/// It cannot be copied and is used up by the grant, so an answer is counted once, and from its own cycle's beginning:
+///
+/// ```compile_fail,E0382
+/// # use std::time::Duration;
+/// # use signoff_revocation::{Lease, LeaseTerms};
+/// # let terms = LeaseTerms::new(Duration::from_secs(2)).unwrap();
+/// # let lease = Lease::new();
+/// let permit = lease.begin(Duration::from_secs(100));
+/// lease.grant(permit, &terms);
+/// lease.grant(permit, &terms);
+/// ```
 #[derive(Debug)]
 #[must_use = "without a grant the lease runs out"]
 pub struct Permit {
@@ -142,7 +152,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-#[cfg(all(test, not(any(signoff_loom, signoff_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -14,7 +14,8 @@
 mod holder;
 mod observer;
 
-use crate::decisions::{Decisions, Rows, Scale, Version};
+use crate::decisions::{Decisions, Rows, Version};
+use crate::options::{Fault, Numbers, Options, Order, Renew, T0, Until};
 use crate::search::{Actor, Model, Step};
 
 /// Which protocol, of how many holders and observers.
@@ -23,117 +24,6 @@ pub(crate) struct Protocol<const H: usize, const O: usize> {
     decisions: Decisions,
     lease_over: u8,
     wait_over: u8,
-}
-
-/// What can be varied without being wrong, and the one thing that is.
-#[derive(Clone, Copy)]
-pub(crate) struct Options {
-    pub(crate) fault: Option<Fault>,
-    /// Whether nodes leave.
-    pub(crate) leave: bool,
-    pub(crate) numbers: Numbers,
-    /// Whether nodes load the log before they join.
-    pub(crate) preload: bool,
-    pub(crate) renew: Renew,
-    pub(crate) scale: Scale,
-    pub(crate) t0: T0,
-    pub(crate) until: Until,
-    /// How many renewals of a node may be under way that it has given up.
-    pub(crate) strays: usize,
-    /// How many deletions of an observer may be under way.
-    pub(crate) deletions: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Numbers {
-    Canonical,
-    Counted { ids: u8, renewals: u8 },
-}
-
-/// How a row is renewed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renew {
-    /// If it still has the count of renewals that its node knows.
-    IfUnchanged,
-    /// If it exists.
-    Unconditional,
-}
-
-/// From when a deadline counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum T0 {
-    BeforeLogRead,
-    /// As the protocol was first described; that needs [`Until::Rows`].
-    BeforeRenewal,
-}
-
-/// What a logout waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
-    Rows,
-    RowsOrTime,
-    Time,
-}
-
-/// One thing done wrong. Those of the reference are in its order, with its numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fault {
-    /// F1: a renewal whose row is gone makes it again.
-    RenewalUpserts,
-    /// F2: the log is loaded before the row is there for others to see, and not after.
-    LoadBeforeInsert,
-    /// F3, F25: what was read is reported before it is published.
-    ReportBeforePublish,
-    /// F4a: this node was told that leases are twice as long.
-    LeaseTwiceAsLong,
-    /// F4b: half as long again.
-    LeaseHalfAsLongAgain,
-    /// F5: the deadline counts from the answer.
-    DeadlineFromAnswer,
-    /// F6a: a logout does not wait.
-    LogoutDoesNotWait,
-    /// F6b: rows are expelled as soon as they are seen.
-    ExpelWithoutWait,
-    /// F7a: the id is always the same, and a node that joins resets its row.
-    FixedIdReset,
-    /// F7b, F7c: the id is always the same, and a node that joins adopts its row.
-    FixedIdAdopted,
-    /// F8a, F8b: an insert without an answer is tried again with the same id.
-    InsertRetried,
-    /// F9: a row counts as seen from before the read.
-    SeenBeforeRead,
-    /// F10: "it has one renewal more than I know of, so that was mine", counted from the retry.
-    RetryCountedFromRetry,
-    /// F11a, F11b: a check asks the replica before it looks at the deadline.
-    ReplicaBeforeDeadline,
-    /// F12: a node that was expelled empties its replica.
-    ReplicaEmptied,
-    /// F14: a node that leaves deletes its row before it stops.
-    DeleteThenStop,
-    /// F15: the head is read after the entries.
-    HeadAfterEntries,
-    /// F16: the time rule, with deadlines that count from the renewal.
-    TimeRuleFromRenewal,
-    /// F17: a row is deleted whatever its renewals are by then.
-    ExpelUnconditional,
-    /// F18: a check takes the time from a cache.
-    CachedClock,
-    /// F19: a logout counts rows that were read before its commit.
-    RowsBeforeCommit,
-    /// F20: "no row" counts as a renewal.
-    NoRowRenews,
-    /// F21: the first lease needs no look at the log.
-    NoLoadAfterInsert,
-    /// F22: stale rows are passed over instead of deleted.
-    StaleRowsIgnored,
-    /// F23: the caller deletes the rows of nodes that lag.
-    LaggardDeleted,
-    /// F24: the first lease counts from the load after the insert, without a renewal.
-    InsertGrants,
-    /// Against R10: a logout that finds everything revoked already returns at once.
-    AlreadyGoneReturns,
-    /// Against R11: a cycle that was under way when its node left sets a deadline all the same.
-    LeaverGranted,
 }
 
 /// Everything that matters for what comes next.
@@ -166,7 +56,7 @@ enum Reading {
     CarriedOut(Rows),
 }
 
-/// One check of a token that P revokes: deadline, then time, then replica.
+/// One check of a token that P revokes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Check {
     No,
@@ -181,11 +71,31 @@ enum Check {
         age: u8,
         replica: bool,
     },
+    /// It has read the time of this holder. Whether the deadline is later that is there to be read, and the one that comes of
+    /// the cycle under way then, if any.
+    Time {
+        of: u8,
+        deadline: bool,
+        cycle: Option<bool>,
+    },
     /// The deadline was not over when the time was read. What it goes by is the replica, or what that said before.
     Excused {
         of: u8,
         replica: bool,
     },
+}
+
+impl Check {
+    /// Which holder it asks.
+    fn of(self) -> Option<usize> {
+        match self {
+            Self::No => None,
+            Self::Deadline { of, .. }
+            | Self::Excused { of, .. }
+            | Self::Snapshot { of, .. }
+            | Self::Time { of, .. } => Some(usize::from(of)),
+        }
+    }
 }
 
 /// What has to be come through, or the model shows nothing.
@@ -282,13 +192,18 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
     /// Every clock moves by one unit or two, each as it likes.
     fn ticks(&self, state: &State<H, O>, next: &mut Vec<(Step, State<H, O>)>) {
         let began = next.len();
-        next.push(((Actor::Time, "passes"), *state));
+        next.push(((Actor::Time([0; 4]), "passes"), *state));
         for clock in 0..Self::CLOCKS {
             for at in began..next.len() {
-                let (step, mut twice) = next[at];
-                if self.advance(&mut next[at].1, clock, 1) && self.advance(&mut twice, clock, 2) && twice != next[at].1
-                {
-                    next.push((step, twice));
+                let mut twice = next[at];
+                if !self.advance(&mut next[at].1, clock, 1) {
+                    continue;
+                }
+                tick(&mut next[at], clock, 1);
+                self.advance(&mut twice.1, clock, 2);
+                tick(&mut twice, clock, 2);
+                if twice.1 != next[at].1 {
+                    next.push(twice);
                 }
             }
         }
@@ -303,7 +218,7 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                 go("is too late: another logout commits P", &|s| s.head = true);
             }
             Caller::Idle if self.has(Fault::AlreadyGoneReturns) => {
-                go("finds everything revoked, and returns", &returns)
+                go("finds everything revoked, and returns", &returns);
             }
             Caller::Idle => go("finds everything revoked", &|s| s.caller = Caller::Waiting(0)),
             Caller::Committed if self.has(Fault::LogoutDoesNotWait) => go("knows of its commit, and returns", &returns),
@@ -317,10 +232,11 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         }
         let may_read = matches!(state.caller, Caller::Waiting(_)) || self.has(Fault::RowsBeforeCommit);
         match (state.reading, state.caller) {
-            (Reading::No, _) if may_read && self.options.until != Until::Time => {
+            (Reading::No, _) if !may_read || self.options.until == Until::Time => {}
+            (Reading::No, _) if !self.options.eager => {
                 go("asks for the rows", &|s| s.reading = Reading::Sent);
             }
-            (Reading::Sent, _) => {
+            (Reading::No | Reading::Sent, _) => {
                 let rows = self.rows(state);
                 go("has its read of the rows carried out", &|s| s.reading = Reading::CarriedOut(rows));
             }
@@ -373,6 +289,10 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                     let (of, replica) = (at as u8, holder.replica);
                     if self.has(Fault::ReplicaBeforeDeadline) {
                         go("begins, and asks the replica", Check::Snapshot { of, replica });
+                    } else if self.options.order == Order::TimeThenDeadline {
+                        let deadline = self.decisions.holds(holder.lease);
+                        let cycle = holder.cycle.age().map(|age| self.decisions.holds(age));
+                        go("begins, and reads the time", Check::Time { of, deadline, cycle });
                     } else if holder.lease < self.lease_over {
                         go("begins, and reads the deadline", Check::Deadline { of, age: holder.lease, replica: false });
                     }
@@ -390,6 +310,10 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                     go("reads the time: the lease is over", Check::No);
                 }
             }
+            Check::Time { of, deadline: true, .. } => {
+                go("reads the deadline: the lease holds", Check::Excused { of, replica: false });
+            }
+            Check::Time { .. } => go("reads the deadline: the lease is over", Check::No),
             Check::Excused { .. } => go("asks the replica, and refuses", Check::No),
             Check::No => {}
         }
@@ -423,6 +347,13 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
 /// How old a cached time can be: more makes no difference that matters to the fault.
 const CACHED: u8 = 2;
 
+/// Notes for the record how far a clock moved.
+fn tick<S>(((actor, _), _): &mut (Step, S), clock: usize, by: u8) {
+    if let Actor::Time(units) = actor {
+        units[clock] = by;
+    }
+}
+
 fn push<S: Copy>(state: &S, step: Step, change: &dyn Fn(&mut S), next: &mut Vec<(Step, S)>) {
     let mut changed = *state;
     change(&mut changed);
@@ -449,6 +380,10 @@ impl<const H: usize, const O: usize> Model for Protocol<H, O> {
         (0..O).for_each(|at| self.observers_steps(state, at, next));
         self.callers_steps(state, next);
         self.checks_steps(state, next);
+        if H == 1 {
+            // Which of two observers is which makes no difference.
+            next.iter_mut().for_each(|(_, state)| state.observers.sort_unstable());
+        }
     }
 
     /// A token that P revokes was accepted by a check that began after the logout had returned.
@@ -461,7 +396,7 @@ impl<const H: usize, const O: usize> Model for Protocol<H, O> {
         let leased = |holder: &holder::Holder| self.decisions.holds(holder.lease);
         let is = |holds, bit| if holds { bit } else { 0 };
         let returned = state.caller == Caller::Returned;
-        let expelled = |holder: &holder::Holder| holder.joined && holder.row.is_none() && !holder.replica;
+        let expelled = |holder: &holder::Holder| holder.is_expelled() && !holder.replica;
         let waiting = matches!(state.caller, Caller::Waiting(_));
         is(returned && any(&leased), situation::RETURNED_WHILE_LEASED)
             | is(returned && any(&expelled), situation::RETURNED_AFTER_EXPEL)

@@ -1,5 +1,6 @@
 //! A breadth-first search through everything that a model can do. It knows nothing of leases.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// What can be explored.
@@ -29,7 +30,20 @@ pub(crate) enum Actor {
     Check,
     Holder(usize),
     Observer(usize),
-    Time,
+    /// By how many units each clock moves: holders, observers, the caller. Clocks that decide nothing do not.
+    Time([u8; 4]),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller => f.write_str("the caller"),
+            Self::Check => f.write_str("the check"),
+            Self::Holder(at) => write!(f, "holder {at}"),
+            Self::Observer(at) => write!(f, "observer {at}"),
+            Self::Time(units) => write!(f, "time (clocks by {units:?})"),
+        }
+    }
 }
 
 /// How a search ended, and what it came through.
@@ -73,16 +87,15 @@ pub(crate) fn search<M: Model>(model: &M, limit: usize) -> Outcome {
 
 /// All states so far, in the order in which they were found.
 ///
-/// The hash table is a plain one of places in `states`, because that of the standard library is slow without
-/// optimisation.
+/// The hash table is a plain one, because that of the standard library is slow without optimisation.
 struct Known<S> {
     states: Vec<S>,
     parents: Vec<u32>,
-    /// [`FREE`], or a place in `states`; a power of two of them, at most half in use.
-    table: Vec<u32>,
+    /// [`FREE`], or 32 bits of a hash above a place in `states`; a power of two of them, at most half in use.
+    table: Vec<u64>,
 }
 
-const FREE: u32 = u32::MAX;
+const FREE: u64 = u64::MAX;
 
 impl<S: Copy + Eq + Hash> Known<S> {
     fn new(first: S) -> Self {
@@ -93,33 +106,37 @@ impl<S: Copy + Eq + Hash> Known<S> {
 
     /// Whether it is new.
     fn insert(&mut self, state: S, parent: usize) -> bool {
-        let slot = self.slot(&state);
-        if self.table[slot] != FREE {
-            return false;
+        let mut mix = Mix(0);
+        state.hash(&mut mix);
+        let hash = mix.0 >> 32 << 32;
+        let mut slot = self.first_slot(hash);
+        while self.table[slot] != FREE {
+            let entry = self.table[slot];
+            if entry >> 32 << 32 == hash && self.states[entry as u32 as usize] == state {
+                return false;
+            }
+            slot = (slot + 1) & (self.table.len() - 1);
         }
-        self.table[slot] = u32::try_from(self.states.len()).unwrap();
+        self.table[slot] = hash | self.states.len() as u64;
         self.states.push(state);
         self.parents.push(u32::try_from(parent).unwrap());
         if self.states.len() * 2 > self.table.len() {
-            self.table = vec![FREE; self.table.len() * 4];
-            for place in 0..self.states.len() {
-                let slot = self.slot(&self.states[place]);
-                self.table[slot] = place as u32;
+            let larger = vec![FREE; self.table.len() * 4];
+            for entry in std::mem::replace(&mut self.table, larger) {
+                let mut slot = self.first_slot(entry);
+                while entry != FREE && self.table[slot] != FREE {
+                    slot = (slot + 1) & (self.table.len() - 1);
+                }
+                if entry != FREE {
+                    self.table[slot] = entry;
+                }
             }
         }
         true
     }
 
-    /// Where the state is in the table, or belongs.
-    fn slot(&self, state: &S) -> usize {
-        let mut mix = Mix(0);
-        state.hash(&mut mix);
-        let mask = self.table.len() - 1;
-        let mut slot = (mix.0 >> 20) as usize & mask;
-        while self.table[slot] != FREE && self.states[self.table[slot] as usize] != *state {
-            slot = (slot + 1) & mask;
-        }
-        slot
+    fn first_slot(&self, entry: u64) -> usize {
+        (entry >> 32) as usize & (self.table.len() - 1)
     }
 
     /// The steps are not kept, so they are found again.
@@ -141,7 +158,7 @@ struct Mix(u64);
 
 impl Mix {
     fn mix(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 

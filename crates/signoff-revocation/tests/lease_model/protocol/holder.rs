@@ -63,6 +63,16 @@ pub(super) enum Cycle {
     },
 }
 
+impl Cycle {
+    /// How old `t0` is, if there is one.
+    pub(super) fn age(self) -> Option<u8> {
+        match self {
+            Self::Inserting { age, .. } | Self::Reading { age, .. } | Self::Renewing { age, .. } => Some(age),
+            Self::No => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Leaving {
     No,
@@ -91,6 +101,11 @@ impl Holder {
 
     pub(super) fn version(&self) -> Option<Version> {
         self.row.map(|row| (row.id, row.renewals))
+    }
+
+    /// Whether its row is gone, and it does not know yet.
+    pub(super) fn is_expelled(&self) -> bool {
+        self.joined && self.row.is_none() && self.leaving == Leaving::No
     }
 
     /// Whether its row says that it has not applied P.
@@ -126,12 +141,19 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
                     });
                 }
                 Leaving::No => {
-                    go("begins: asks for the log", &|s| s.holders[at].cycle = Cycle::Reading { age: 0, found: None });
+                    go("begins: asks for the log", &|s| {
+                        s.holders[at].cycle = Cycle::Reading { age: 0, found: None };
+                        if let Check::Time { of, cycle, .. } = &mut s.check
+                            && usize::from(*of) == at
+                        {
+                            *cycle = None;
+                        }
+                    });
                 }
                 Leaving::Stopped => {}
                 Leaving::Deleted => go("has left", &|s| {
-                    let holder = &mut s.holders[at];
-                    (holder.joined, holder.leaving, holder.lease) = (false, Leaving::No, self.lease_over);
+                    self.stop(s, at);
+                    (s.holders[at].joined, s.holders[at].leaving) = (false, Leaving::No);
                 }),
             },
             Cycle::Inserting { age, applied, done } => {
@@ -254,20 +276,19 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         }
         if self.has(Fault::InsertGrants) && holder.fresh {
             (holder.fresh, holder.cycle) = (false, Cycle::No);
-            holder.lease = holder.lease.min(age);
-            return;
+            return self.extend(state, at, age);
         }
         let from_renewal = self.options.t0 == T0::BeforeRenewal || self.has(Fault::TimeRuleFromRenewal);
         holder.cycle = Cycle::Renewing { age: if from_renewal { 0 } else { age }, applied, found: None };
     }
 
     fn grant(&self, state: &mut State<H, O>, at: usize, age: u8, applied: bool) {
-        let holder = &mut state.holders[at];
         let age = if self.has(Fault::DeadlineFromAnswer) { 0 } else { age };
         // Its permit is void when it has left meanwhile.
-        if holder.leaving == Leaving::No || self.has(Fault::LeaverGranted) {
-            holder.lease = holder.lease.min(age);
+        if state.holders[at].leaving == Leaving::No || self.has(Fault::LeaverGranted) {
+            self.extend(state, at, age);
         }
+        let holder = &mut state.holders[at];
         if self.has(Fault::ReportBeforePublish) {
             holder.replica = applied;
         }
@@ -276,9 +297,30 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         }
     }
 
+    /// The deadline counts from a cycle of this age, if not from a later one.
+    fn extend(&self, state: &mut State<H, O>, at: usize, age: u8) {
+        state.holders[at].lease = state.holders[at].lease.min(age);
+        if let Check::Time { of, deadline, cycle } = &mut state.check
+            && usize::from(*of) == at
+        {
+            // A cycle that began after the time was read has a later deadline.
+            *deadline |= cycle.take().unwrap_or(true);
+        }
+    }
+
+    fn stop(&self, state: &mut State<H, O>, at: usize) {
+        state.holders[at].lease = self.lease_over;
+        if let Check::Time { of, deadline, .. } = &mut state.check
+            && usize::from(*of) == at
+        {
+            *deadline = false;
+        }
+    }
+
     fn expelled(&self, state: &mut State<H, O>, at: usize) {
+        self.stop(state, at);
         let holder = &mut state.holders[at];
-        (holder.lease, holder.joined, holder.leaving) = (self.lease_over, false, Leaving::No);
+        (holder.joined, holder.leaving) = (false, Leaving::No);
         holder.replica &= !self.has(Fault::ReplicaEmptied);
         self.abandon_row(state, at);
     }
@@ -290,7 +332,7 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
             holder.cycle = Cycle::No;
         }
         if !self.has(Fault::DeleteThenStop) {
-            holder.lease = self.lease_over;
+            self.stop(state, at);
         }
     }
 
@@ -299,10 +341,7 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         let Holder { row, strays, id, .. } = state.holders[at];
         state.holders[at] = Holder { row, strays, id, ..Holder::new(self.lease_over) };
         self.abandon_row(state, at);
-        let (Check::Snapshot { of, .. } | Check::Deadline { of, .. } | Check::Excused { of, .. }) = state.check else {
-            return;
-        };
-        if usize::from(of) == at {
+        if state.check.of() == Some(at) {
             state.check = Check::No;
         }
     }
@@ -355,7 +394,8 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
     /// Whether the store's numbers do not become larger than what is explored.
     fn is_within_bounds(&self, holder: &Holder, request: Request) -> bool {
         let Numbers::Counted { renewals, .. } = self.options.numbers else { return true };
-        matches!(request, Request::Insert { .. }) || holder.row.is_none_or(|row| row.renewals < renewals)
+        let (Request::Renew { known, .. }, Some(row)) = (request, holder.row) else { return true };
+        row.renewals < renewals || self.options.renew == Renew::IfUnchanged && row.renewals != known
     }
 
     /// The store carries out a request of the holder, and says whether it found what it takes.

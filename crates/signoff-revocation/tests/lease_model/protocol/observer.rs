@@ -5,7 +5,7 @@ use crate::decisions::observe;
 
 const DELETIONS: usize = 2;
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Observer {
     /// What the row was when it was read last, and for how long.
     pub(super) seen: Option<(Version, u8)>,
@@ -15,7 +15,7 @@ pub(super) struct Observer {
 }
 
 /// A read of the rows. Its age only matters to [`Fault::SeenBeforeRead`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Reading {
     No,
     Sent(u8),
@@ -44,8 +44,11 @@ impl<const H: usize, const O: usize> Protocol<H, O> {
         let mut go = |what, change: &dyn Fn(&mut State<H, O>)| push(state, (Actor::Observer(at), what), change, next);
         let (observer, watched) = (state.observers[at], self.watched_by(at));
         match observer.reading {
-            Reading::No => go("asks for the rows", &|s| s.observers[at].reading = Reading::Sent(0)),
-            Reading::Sent(age) => {
+            Reading::No if !self.options.eager => {
+                go("asks for the rows", &|s| s.observers[at].reading = Reading::Sent(0));
+            }
+            Reading::No | Reading::Sent(_) => {
+                let age = if let Reading::Sent(age) = observer.reading { age } else { 0 };
                 let found = state.holders[watched].version();
                 go("has its read of the rows carried out", &|s| {
                     s.observers[at].reading = Reading::CarriedOut(age, found);
