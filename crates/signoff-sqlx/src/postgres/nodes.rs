@@ -58,17 +58,14 @@ pub(crate) type Ear = PgListener;
 
 /// Waits for a hint. A connection that broke counts as one, for it may have missed some.
 pub(super) async fn heard(pool: &PgPool, ear: &mut Option<Ear>) -> Result<(), Error> {
-    let listener = match ear {
-        Some(listener) => listener,
-        None => {
-            let mut listener = PgListener::connect_with(pool).await.map_err(database)?;
-            let sql = "SELECT 'signoff ' || md5(current_schema())";
-            let channel: String = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(database)?;
-            listener.listen(&channel).await.map_err(database)?;
-            // Whatever was announced before counts as heard.
-            *ear = Some(listener);
-            return Ok(());
-        }
+    let Some(listener) = ear else {
+        let mut listener = PgListener::connect_with(pool).await.map_err(database)?;
+        let sql = "SELECT 'signoff ' || md5(current_schema())";
+        let channel: String = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(database)?;
+        listener.listen(&channel).await.map_err(database)?;
+        // Whatever was announced before counts as heard.
+        *ear = Some(listener);
+        return Ok(());
     };
     match listener.try_recv().await {
         Ok(Some(_)) => Ok(()),

@@ -17,8 +17,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signoff::audit::AuditEvent;
 use signoff::store::{
-    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Postponed, Purged, Seat, SessionKey,
-    Settled, SignOff, SignedOff, StoredKeyRing, Terms, Touch,
+    CreatedSessions, Exchange, Exchanged, Intent, IntentsOf, LogRead, NewSession, Nodes, Postponed, Purged, Seat,
+    SessionKey, Settled, SignOff, SignedOff, StoredKeyRing, Terms, Touch,
 };
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position, Session, SessionId, Store, Subject, TokenHash, Update};
@@ -136,6 +136,11 @@ async fn check_durability(connection: &mut SqliteConnection) -> Result<(), Error
 impl Store for SqliteStore {
     fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// A file is one process's.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
     }
 
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {

@@ -79,7 +79,8 @@ async fn child() {
         let mut line = String::new();
         let read = tokio::task::spawn_blocking(move || std::io::stdin().read_line(&mut line).map(|_| line));
         let line = read.await.unwrap().unwrap();
-        match line.trim_end().split_once(' ').unwrap_or((line.trim_end(), "")) {
+        let line = line.trim_end();
+        match line.split_once(' ').unwrap_or_else(|| (line, "")) {
             ("login", _) => println!("> {}", log_in(&signoff).await),
             ("check", token) => match signoff.authenticate(token).await {
                 Ok(_) => println!("> accepted"),
