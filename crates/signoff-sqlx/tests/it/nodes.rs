@@ -80,7 +80,8 @@ async fn child() {
         let read = tokio::task::spawn_blocking(move || std::io::stdin().read_line(&mut line).map(|_| line));
         let line = read.await.unwrap().unwrap();
         let line = line.trim_end();
-        match line.split_once(' ').unwrap_or_else(|| (line, "")) {
+        let Some((verb, token)) = line.split_once(' ') else { return };
+        match (verb, token) {
             ("login", _) => println!("> {}", log_in(&signoff).await),
             ("check", token) => match signoff.authenticate(token).await {
                 Ok(_) => println!("> accepted"),
@@ -109,7 +110,7 @@ fn what_one_process_logs_out_no_other_accepts() {
             let mut nodes = [0; 3].map(|_| Node::start(&database, delivery));
             let mut taken = Vec::new();
             for n in 0..30 {
-                let token = nodes[n % 3].ask("login");
+                let token = nodes[n % 3].ask("login alice");
                 for node in &mut nodes {
                     assert_eq!(node.ask(&format!("check {token}")), "accepted");
                 }
@@ -131,7 +132,7 @@ fn a_process_that_stops_or_dies_delays_a_logout_and_accepts_nothing_afterwards()
         let mut nodes = [0; 3].map(|_| Node::start(&database, Delivery::Jwt));
         let bound = (LEASE * 9 / 8 + Duration::from_millis(1_500)).as_millis();
         for _ in 0..2 {
-            let (token, other) = (nodes[0].ask("login"), nodes[0].ask("login"));
+            let (token, other) = (nodes[0].ask("login alice"), nodes[0].ask("login alice"));
             assert_eq!(nodes[2].ask(&format!("check {token}")), "accepted");
             // It is stopped with a question before it, which it answers when it goes on.
             nodes[2].signal("STOP");
@@ -149,12 +150,12 @@ fn a_process_that_stops_or_dies_delays_a_logout_and_accepts_nothing_afterwards()
             assert!(nodes[2].ask(&format!("check {token}")).contains("Revoked"));
         }
 
-        let token = nodes[0].ask("login");
+        let token = nodes[0].ask("login alice");
         nodes[2].signal("KILL");
         let took = millis(&nodes[1].ask(&format!("logout {token}")));
         assert!(took <= bound, "{database:?}: {took} ms");
         // Once: then its row is gone.
-        let token = nodes[1].ask("login");
+        let token = nodes[1].ask("login alice");
         let took = millis(&nodes[0].ask(&format!("logout {token}")));
         assert!(took < LEASE.as_millis() / 2, "{database:?}: {took} ms");
     }
