@@ -19,11 +19,10 @@
 //! # Features
 //!
 //! * `sqlite` (default): [`SqliteStore`], one process that owns one file.
-//! * `postgres`: `PostgresStore`. `mysql`: `MySqlStore`, for MySQL and MariaDB. One process that owns one database; what they
-//!   guarantee, and which settings they refuse, is in `docs/stores.md`.
+//! * `postgres`: `PostgresStore`. `mysql`: `MySqlStore`, for MySQL and MariaDB. One process owns a database, or several nodes
+//!   share it; what they guarantee, and which settings they refuse, is in `docs/stores.md` and `docs/consistency.md`.
 //! * `tls-rustls`: encrypted connections to servers, by rustls with ring.
-//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout, and lets several stores share a
-//!   database server.
+//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

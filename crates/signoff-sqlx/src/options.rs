@@ -33,6 +33,15 @@ impl ServerOptions {
     /// Opens the database as one of several nodes that share it. A node answers only while it has a lease of this length,
     /// 100 ms to an hour; the first opening writes it into the database, and every other one has to say the same.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")] async fn open() -> Result<(), signoff::Error> {
+    /// use signoff_sqlx::{PostgresStore, ServerOptions};
+    ///
+    /// let options = ServerOptions::new().shared(ServerOptions::LEASE);
+    /// let store = PostgresStore::open_with("postgres://bank@db.example/bank", &options).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// 5 seconds ([`ServerOptions::LEASE`]) suit most: it is how long a logout waits for a node that is gone without a word,
     /// once, and what the database may be away without anybody noticing.
     #[must_use]

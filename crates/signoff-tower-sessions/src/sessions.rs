@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Failed(Error),
     /// The record is somebody else's than the session.
     NotCycled,
+    /// Another node may be logging the session out.
+    Shared,
     /// There is a session of this id, dead or alive.
     Taken,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Ended => f.write_str("the session has ended, and nothing brings it back"),
             Self::Failed(error) => error.fmt(f),
+            Self::Shared => f.write_str("on a store that nodes share, somebody's session keeps its id: log in again"),
             Self::NotCycled => f.write_str("a session stays with its subject: a login has to call cycle_id"),
             Self::Taken => f.write_str("there is, or was, another session of this id"),
         }
@@ -74,6 +77,10 @@ impl TowerSessions {
         let old = before.as_ref().map(|mark| mark.session().ok_or(Failure::Ended)).transpose()?;
         if old.is_some_and(|old| !self.0.rotations.allow(old)) {
             return Err(Failure::Ended);
+        }
+        // What another node deletes between the two is not known here.
+        if old.is_some() && self.signoff().is_shared() {
+            return Err(Failure::Shared);
         }
         let login = Login::new(subject).data(Stored::new(data, expires).write()?);
         let born = before.as_ref().map(Mark::born);

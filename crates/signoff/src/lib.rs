@@ -40,8 +40,9 @@
 //!
 //! # Consistency
 //!
-//! On this node, no [`Signoff::verify`] that starts after a logout returned accepts a token of its session. One process
-//! owns a store at a time, so there are no other nodes yet; opening a store twice is an error.
+//! No [`Signoff::verify`] that starts after a logout returned accepts a token of its session, on any node. Nodes are
+//! processes that share a store which says so ([`store::Nodes`]); any other store has one owner, and opening it twice is an
+//! error.
 //!
 //! # Features
 //!

@@ -171,7 +171,11 @@ impl Signoff {
             let (session, refresh_token) = match exchanged.outcome {
                 ExchangeOutcome::Unknown => continue,
                 ExchangeOutcome::Gone => return Err(Rejection::Revoked.into()),
-                ExchangeOutcome::Reused(_) => return Err(Rejection::Reused.into()),
+                ExchangeOutcome::Reused(_) => {
+                    // Whoever stole the token must not find a node that takes those of the session still.
+                    self.reach_all(exchanged.position).await?;
+                    return Err(Rejection::Reused.into());
+                }
                 ExchangeOutcome::Rotated(session) => (session, successor.token),
                 ExchangeOutcome::Same { session, successor, sealed } => {
                     (session, generation.open(&sealed, &successor)?)

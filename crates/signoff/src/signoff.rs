@@ -211,6 +211,11 @@ impl Signoff {
         }
     }
 
+    /// Whether the store is one that nodes share.
+    pub fn is_shared(&self) -> bool {
+        self.member().is_some()
+    }
+
     /// Whether this node may answer now: always, unless the store is shared and the lease has run out. For the check by
     /// which a load balancer takes a node out.
     pub fn may_answer(&self) -> bool {

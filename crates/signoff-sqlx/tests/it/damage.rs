@@ -182,7 +182,8 @@ async fn a_table_that_vanishes_or_changes_is_told_as_damage() {
                        signoff_elsewhere_seen; DROP TABLE IF EXISTS signoff_session; DROP TABLE IF EXISTS signoff_token; DROP TABLE IF EXISTS \
                        signoff_log; DROP TABLE IF EXISTS elsewhere; DROP TABLE IF EXISTS signoff_cutoff; DROP TABLE IF \
                        EXISTS signoff_audit; DROP TABLE IF EXISTS signoff_meta; DROP TABLE IF EXISTS signoff_key_ring; \
-                       DROP TABLE IF EXISTS signoff_refresh; DROP TABLE IF EXISTS _signoff_migrations";
+                       DROP TABLE IF EXISTS signoff_refresh; DROP TABLE IF EXISTS signoff_node; \
+                       DROP TABLE IF EXISTS _signoff_migrations";
             place.tamper(all).await;
             if matches!(place.database, Some(Database::MariaDb(_))) {
                 place.tamper("DROP PROCEDURE signoff_end_session").await;

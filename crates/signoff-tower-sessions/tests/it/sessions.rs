@@ -228,6 +228,25 @@ async fn a_logout_by_the_old_id_ends_what_goes_on_under_another() {
 }
 
 #[tokio::test]
+async fn on_a_shared_store_somebodys_session_keeps_its_id() {
+    let shop = Shop::open_on(MemoryStore::shared(Duration::from_secs(5))).await;
+    let id = shop.log_in("alice").await;
+    let session = shop.request(Some(id));
+    session.get::<String>("user").await.unwrap().unwrap();
+    session.cycle_id().await.unwrap();
+    assert!(session.save().await.is_err(), "another node may be logging it out");
+    assert_eq!(shop.devices("alice").await, 0);
+    // A login begins as nobody.
+    let session = shop.request(None);
+    session.insert("cart", 1).await.unwrap();
+    session.save().await.unwrap();
+    session.cycle_id().await.unwrap();
+    session.insert("user", "alice").await.unwrap();
+    session.save().await.unwrap();
+    assert_eq!(shop.devices("alice").await, 1);
+}
+
+#[tokio::test]
 async fn logging_out_twice_succeeds() {
     let shop = Shop::open().await;
     let id = shop.log_in("alice").await;
