@@ -103,8 +103,8 @@ async fn lone(length: Length, nodes: &[Signoff; 3]) -> Result<(), Failure> {
         slow.push(quantile(&mut taken, 0.99));
     }
     let title = "logout until no node accepts";
-    against("everywhere-p50", Series::new(&format!("{title}, p50 of 200"), Unit::Nanoseconds, middle), "10 ms", 1e7);
-    against("everywhere-p99", Series::new(&format!("{title}, p99 of 200"), Unit::Nanoseconds, slow), "50 ms", 5e7);
+    against("everywhere-p50", &Series::new(&format!("{title}, p50 of 200"), Unit::Nanoseconds, middle), "10 ms", 1e7);
+    against("everywhere-p99", &Series::new(&format!("{title}, p99 of 200"), Unit::Nanoseconds, slow), "50 ms", 5e7);
     Ok(())
 }
 
@@ -126,7 +126,7 @@ async fn propagation(length: Length, nodes: &[Signoff; 3]) -> Result<(), Failure
     }
     against(
         "propagation-p99",
-        Series::new("until the others refuse, p99 of 200", Unit::Nanoseconds, slow),
+        &Series::new("until the others refuse, p99 of 200", Unit::Nanoseconds, slow),
         "25 ms",
         2.5e7,
     );
@@ -142,7 +142,7 @@ async fn idle(length: Length, nodes: &[Signoff; 3]) -> Result<(), Failure> {
     let (before, start) = (renewals().await?, now());
     tokio::time::sleep(Duration::from_secs(length.pick(30, 8) as u64)).await;
     let rate = (renewals().await? - before) as f64 / (now() - start).as_secs_f64() / 3.0;
-    against("idle-writes", Series::new("writes of an idle node", Unit::PerSecond, vec![rate]), "1 a second", 1.0);
+    against("idle-writes", &Series::new("writes of an idle node", Unit::PerSecond, vec![rate]), "1 a second", 1.0);
     Ok(())
 }
 
@@ -188,7 +188,7 @@ async fn sustained(length: Length, nodes: &[Signoff; 3]) -> Result<(), Failure> 
         rates.push((CALLERS * each) as f64 / (now() - start).as_secs_f64());
     }
     let title = format!("logouts until no node accepts, {CALLERS} callers");
-    against("sustained-logouts", Series::new(&title, Unit::PerSecond, rates), "2,000 a second", 2_000.0);
+    against("sustained-logouts", &Series::new(&title, Unit::PerSecond, rates), "2,000 a second", 2_000.0);
     Ok(())
 }
 
@@ -206,7 +206,7 @@ async fn catch_up(length: Length, node: &Signoff, url: &str) -> Result<(), Failu
     assert!(node.may_answer(), "it has a lease");
     against(
         "catch-up",
-        Series::new(&format!("{count} revocations behind"), Unit::Nanoseconds, vec![taken]),
+        &Series::new(&format!("{count} revocations behind"), Unit::Nanoseconds, vec![taken]),
         "5 s for 1.2 million",
         target,
     );
@@ -230,7 +230,7 @@ async fn join_late(length: Length, url: &str) -> Result<(), Failure> {
         node.close().await;
     }
     let title = format!("joining with {count} live revocations");
-    against("join-1e6", Series::new(&title, Unit::Nanoseconds, taken), "5 s for a million", 5e9 * count as f64 / 1e6);
+    against("join-1e6", &Series::new(&title, Unit::Nanoseconds, taken), "5 s for a million", 5e9 * count as f64 / 1e6);
     Ok(())
 }
 
@@ -250,8 +250,8 @@ async fn fill(connection: &mut PgConnection, count: u64) -> Result<Position, Fai
     Ok(Position::new(head.unsigned_abs()).ok_or("a head")?)
 }
 
-fn against(id: &str, ours: Series, name: &str, target: f64) {
+fn against(id: &str, ours: &Series, name: &str, target: f64) {
     let base = ours.target(name, target);
     remark(format_args!("\n  {ours}\n  {base}"));
-    claim(id, &ours, &base);
+    claim(id, ours, &base);
 }
