@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use signoff_revocation::Permit;
+
 use super::{Member, lock};
 use crate::commit::catch_up;
 use crate::panics::unless_panicking;
@@ -37,8 +39,7 @@ impl Member {
                     *row.insert(id)
                 }
             };
-            let permit = self.lease.begin(self.clock.elapsed());
-            self.read_log().await?;
+            let permit = self.begin().await?;
             let applied = self.replica.applied();
             // Unknown is no grant: an answer that comes late belongs to nobody.
             if self.in_time(self.nodes()?.renew(&id, applied)).await? {
@@ -52,14 +53,36 @@ impl Member {
         Err(Error::new(ErrorKind::Unavailable, "the node was expelled as soon as it had joined"))
     }
 
-    async fn read_log(&self) -> Result<(), Error> {
-        let read = self.in_time(catch_up(&*self.store, &self.replica)).await;
-        read.inspect_err(|error| {
-            // The log is damaged, or shorter than what was applied: the store went back, and nothing here can be right.
-            if error.kind() == ErrorKind::Data {
-                self.lease.stop();
+    /// Notes the time and reads the log. Where that took long, there was much to read, and the lease would count from long
+    /// ago: once more, there is little left.
+    async fn begin(&self) -> Result<Permit, Error> {
+        loop {
+            let t0 = self.clock.elapsed();
+            let permit = self.lease.begin(t0);
+            self.read_log().await?;
+            if self.clock.elapsed().saturating_sub(t0) <= self.terms.holder() / 4 {
+                return Ok(permit);
             }
-        })
+        }
+    }
+
+    /// Reads the log to its head, for as long as it comes.
+    async fn read_log(&self) -> Result<(), Error> {
+        loop {
+            let before = self.replica.applied();
+            match self.in_time(catch_up(&*self.store, &self.replica)).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && self.replica.applied() > before => {}
+                Err(error) => {
+                    // The log is damaged, or shorter than what was applied: the store went back, and nothing here can be
+                    // right.
+                    if error.kind() == ErrorKind::Data {
+                        self.lease.stop();
+                    }
+                    return Err(error);
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     /// Within an eighth more or less, so that nodes which were started together do not renew together.
