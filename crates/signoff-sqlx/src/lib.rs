@@ -22,7 +22,7 @@
 //! * `postgres`: `PostgresStore`. `mysql`: `MySqlStore`, for MySQL and MariaDB. One process owns a database, or several nodes
 //!   share it; what they guarantee, and which settings they refuse, is in `docs/stores.md` and `docs/consistency.md`.
 //! * `tls-rustls`: encrypted connections to servers, by rustls with ring.
-//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout.
+//! * `test-util`: calls `signoff::test_util`'s hook between the statements of a logout, and opens databases without an owner.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -8,6 +8,7 @@ pub struct ServerOptions {
     pub(crate) accept_weak_durability: bool,
     pub(crate) connections: u32,
     pub(crate) lease: Option<Duration>,
+    pub(crate) unowned: bool,
 }
 
 impl ServerOptions {
@@ -49,12 +50,20 @@ impl ServerOptions {
         Self { lease: Some(lease), ..self }
     }
 
+    /// Opens the database without the lock of its owner although it is not shared, as tests of single statements do. Stores
+    /// that are open at the same time do not hear of each other's logouts.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn unowned(self) -> Self {
+        Self { unowned: true, ..self }
+    }
+
     /// A length for leases that suits most.
     pub const LEASE: Duration = Duration::from_secs(5);
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { accept_weak_durability: false, connections: 8, lease: None }
+        Self { accept_weak_durability: false, connections: 8, lease: None, unowned: false }
     }
 }

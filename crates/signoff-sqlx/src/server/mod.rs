@@ -95,6 +95,7 @@ impl<D: Dialect> Server<D> {
         let known = lease_of::<D>(&mut writing).await?;
         let mut owner = match (options.lease, known) {
             (Some(_), Some(_)) => None,
+            _ if options.unowned => None,
             _ => Some(Owner::take(pool.clone()).await?),
         };
         let durability = D::weaknesses(&mut writing).await?;

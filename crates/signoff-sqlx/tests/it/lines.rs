@@ -38,7 +38,7 @@ impl Far {
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         settings.commit_timeout = commit_timeout;
         let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
-        // Nodes that share the database have no lock to keep, so all bytes are those of what is tested.
+        // Without an owner there is no lock to keep, so all bytes are those of what is tested.
         let signoff = Signoff::open(by_line.join().await.unwrap(), keys, settings).await.unwrap();
         let direct = database.join().await.unwrap();
         Self { signoff, line, direct, database, people: 0 }

@@ -73,7 +73,7 @@ async fn child() {
     let Ok(url) = std::env::var("SIGNOFF_NODE") else { return };
     let delivery = if std::env::var("SIGNOFF_DELIVERY").unwrap() == "Jwt" { Delivery::Jwt } else { Delivery::Opaque };
     let database = if url.starts_with("postgres") { Database::Postgres(url) } else { Database::MariaDb(url) };
-    let signoff = serve(database.join().await.unwrap(), delivery).await.unwrap();
+    let signoff = serve(database.share().await.unwrap(), delivery).await.unwrap();
     println!("> joined");
     loop {
         let mut line = String::new();
@@ -165,12 +165,12 @@ fn a_process_that_stops_or_dies_delays_a_logout_and_accepts_nothing_afterwards()
 async fn whoever_shares_says_so_and_agrees_on_the_lease() {
     for database in Database::each() {
         let owner = serve(database.open().await.unwrap(), Delivery::Jwt).await.unwrap();
-        let refused = database.join().await.expect_err("one process has it");
+        let refused = database.share().await.expect_err("one process has it");
         assert_eq!(refused.kind(), ErrorKind::Misuse, "{database:?}");
         owner.close().await;
 
-        let first = database.join().await.unwrap();
-        let second = database.join().await.unwrap();
+        let first = database.share().await.unwrap();
+        let second = database.share().await.unwrap();
         let other = database.open_with(&ServerOptions::new().shared(LEASE * 2)).await.expect_err("another length");
         let alone = database.open().await.expect_err("nodes share it");
         drop((first, second));

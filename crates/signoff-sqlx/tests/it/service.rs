@@ -94,8 +94,13 @@ impl Database {
     }
 
     /// As one of several nodes.
-    pub(crate) async fn join(&self) -> Result<Box<dyn Store>, Error> {
+    pub(crate) async fn share(&self) -> Result<Box<dyn Store>, Error> {
         self.open_with(&ServerOptions::new().shared(LEASE)).await
+    }
+
+    /// As one of several stores that know nothing of each other.
+    pub(crate) async fn join(&self) -> Result<Box<dyn Store>, Error> {
+        self.open_with(&ServerOptions::new().unowned()).await
     }
 
     pub(crate) async fn open_with(&self, options: &ServerOptions) -> Result<Box<dyn Store>, Error> {

@@ -48,42 +48,50 @@ impl Member {
     /// One round: whoever waited when it began, and for whom it is over, is told. `false` when nobody is left.
     async fn round(&self) -> bool {
         let asked = {
-            let waiting = lock(&self.waiters.waiting);
+            let (waiting, now) = (lock(&self.waiters.waiting), self.clock.elapsed());
             let latest = waiting.iter().map(|waiter| waiter.what.position()).max();
-            latest.map(|latest| (latest, waiting.len()))
+            let soonest = waiting.iter().map(|waiter| waiter.what.left(now)).min();
+            latest.zip(soonest).map(|(latest, soonest)| (latest, soonest, waiting.len()))
         };
-        let Some((latest, count)) = asked else { return false };
+        let Some((latest, soonest, count)) = asked else { return false };
         let rows = match self.nodes() {
-            Ok(nodes) => self.in_time(nodes.behind(latest)).await.ok(),
+            // A store that hangs holds nobody up whose time is over.
+            Ok(nodes) => {
+                let rows = tokio::time::timeout(soonest, self.in_time(nodes.behind(latest))).await;
+                rows.ok().and_then(Result::ok)
+            }
             Err(_) => None,
         };
         let now = self.clock.elapsed();
-        if let Some(rows) = &rows {
-            self.expel(rows, now).await;
-        }
         // This node has applied what it waits for. (A row of its own that it lost is another node's.)
         let own = self.own_id();
-        let low_water = match rows {
+        let low_water = match &rows {
             Some(rows) => {
-                let others = rows.into_iter().filter(|row| Some(row.id) != own);
+                let others = rows.iter().filter(|row| Some(row.id) != own);
                 others.map(|row| row.applied).min().map_or(LowWater::NoRows, LowWater::At)
             }
             None => LowWater::Unknown,
         };
-        let is_over = |waiter: &Waiter| waiter.what.is_over(now, low_water);
+        let is_left = self.tell(count, now, low_water);
+        if let Some(rows) = rows {
+            self.expel(&rows, now).await;
+        }
+        is_left
+    }
+
+    /// Tells those of the first `count` for whom it is over. Whether somebody is left.
+    fn tell(&self, count: usize, now: Duration, low_water: LowWater) -> bool {
         let mut waiting = lock(&self.waiters.waiting);
         // Those who came later are behind the first ones, and this round knows nothing of them.
         let first = count.min(waiting.len());
         let later = waiting.split_off(first);
-        let (over, left): (Vec<_>, Vec<_>) = waiting.drain(..).partition(is_over);
+        let (over, left): (Vec<_>, Vec<_>) = waiting.drain(..).partition(|waiter| waiter.what.is_over(now, low_water));
         waiting.extend(left.into_iter().filter(|waiter| !waiter.done.is_closed()));
         waiting.extend(later);
-        let is_left = !waiting.is_empty();
-        drop(waiting);
         for waiter in over {
             let _ = waiter.done.send(());
         }
-        is_left
+        !waiting.is_empty()
     }
 
     /// Deletes the rows that have not changed for `W`, each only as it was seen: their leases are over, and what was on
