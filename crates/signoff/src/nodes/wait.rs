@@ -45,19 +45,20 @@ impl Member {
         self.announcing.notify_one();
     }
 
-    /// One round: whoever waited when it began, and for whom it is over, is told. `false` when nobody is left.
-    async fn round(&self) -> bool {
-        let asked = {
+    /// One round: whoever waited when it began, and for whom it is over, is told. Returns up to where there is something to
+    /// look at still: for those who are left, or because a row that was waited for in vain has to be expelled, or the next
+    /// logout, on whichever node, would wait for it again.
+    async fn round(&self, watched: Option<Position>) -> Option<Position> {
+        let (latest, soonest, count) = {
             let (waiting, now) = (lock(&self.waiters.waiting), self.clock.elapsed());
-            let latest = waiting.iter().map(|waiter| waiter.what.position()).max();
-            let soonest = waiting.iter().map(|waiter| waiter.what.left(now)).min();
-            latest.zip(soonest).map(|(latest, soonest)| (latest, soonest, waiting.len()))
+            let latest = waiting.iter().map(|waiter| waiter.what.position()).max().max(watched)?;
+            (latest, waiting.iter().map(|waiter| waiter.what.left(now)).min(), waiting.len())
         };
-        let Some((latest, soonest, count)) = asked else { return false };
         let rows = match self.nodes() {
             // A store that hangs holds nobody up whose time is over.
             Ok(nodes) => {
-                let rows = tokio::time::timeout(soonest, self.in_time(nodes.behind(latest))).await;
+                let limit = soonest.unwrap_or(Duration::MAX);
+                let rows = tokio::time::timeout(limit, self.in_time(nodes.behind(latest))).await;
                 rows.ok().and_then(Result::ok)
             }
             Err(_) => None,
@@ -65,18 +66,16 @@ impl Member {
         let now = self.clock.elapsed();
         // This node has applied what it waits for. (A row of its own that it lost is another node's.)
         let own = self.own_id();
+        let lowest = rows.iter().flatten().filter(|row| Some(row.id) != own).map(|row| row.applied).min();
         let low_water = match &rows {
-            Some(rows) => {
-                let others = rows.iter().filter(|row| Some(row.id) != own);
-                others.map(|row| row.applied).min().map_or(LowWater::NoRows, LowWater::At)
-            }
+            Some(_) => lowest.map_or(LowWater::NoRows, LowWater::At),
             None => LowWater::Unknown,
         };
         let is_left = self.tell(count, now, low_water);
         if let Some(rows) = rows {
             self.expel(&rows, now).await;
         }
-        is_left
+        (is_left || lowest.is_some()).then_some(latest)
     }
 
     /// Tells those of the first `count` for whom it is over. Whether somebody is left.
@@ -108,12 +107,19 @@ impl Member {
     }
 }
 
-/// Goes round while somebody waits.
+/// Goes round while somebody waits, or a row has to be expelled.
 pub(super) async fn run(member: Arc<Member>) {
     loop {
         member.waiters.come.notified().await;
-        let mut pause = SOON;
-        while !matches!(unless_panicking(member.round()).await, Ok(false)) {
+        let (mut pause, mut watched) = (SOON, None);
+        loop {
+            watched = match unless_panicking(member.round(watched)).await {
+                Ok(Some(left)) => Some(left),
+                Ok(None) => break,
+                // A store that panics may do better for those who still wait.
+                Err(_) if lock(&member.waiters.waiting).is_empty() => break,
+                Err(_) => None,
+            };
             // A newcomer begins with short pauses again, and so do all with it.
             match tokio::time::timeout(pause, member.waiters.come.notified()).await {
                 Ok(()) => pause = SOON,
