@@ -72,10 +72,12 @@ impl Member {
             None => LowWater::Unknown,
         };
         let is_left = self.tell(count, now, low_water);
+        // What was not read, because somebody's time was over before the answer, is read in the next round.
+        let is_clear = low_water == LowWater::NoRows;
         if let Some(rows) = rows {
             self.expel(&rows, now).await;
         }
-        (is_left || lowest.is_some()).then_some(latest)
+        (is_left || !is_clear).then_some(latest)
     }
 
     /// Tells those of the first `count` for whom it is over. Whether somebody is left.
