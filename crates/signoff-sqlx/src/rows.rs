@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use signoff::audit::{Actor, AuditEvent, AuditKind, Reason};
-use signoff::store::{LogPage, LogRead, Node, Revocation, Scope, ScopeKind, StoredKeyRing, Terms};
+use signoff::store::{LogPage, LogRead, Revocation, Scope, ScopeKind, StoredKeyRing, Terms};
 use signoff::time::Timestamp;
-use signoff::{ClientId, Context, Error, LogoutId, NodeId, Position, Session, SessionId, Subject};
+use signoff::{ClientId, Context, Error, LogoutId, Position, Session, SessionId, Subject};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::error::{damaged, database};
@@ -120,11 +120,12 @@ pub(crate) fn integer(number: u64) -> i64 {
 }
 
 /// A node's row.
-pub(crate) fn node(row: &impl Fields) -> Result<Node, Error> {
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn node(row: &impl Fields) -> Result<signoff::store::Node, Error> {
     let broken = || damaged("a stored node is broken");
     let id: [u8; 16] = row.bytes("id")?.and_then(|id| id.try_into().ok()).ok_or_else(broken)?;
-    Ok(Node {
-        id: NodeId::from_bytes(id),
+    Ok(signoff::store::Node {
+        id: signoff::NodeId::from_bytes(id),
         name: row.text("name")?.ok_or_else(broken)?,
         renewals: u64::try_from(row.integer("renewals")?).map_err(|_| broken())?,
         applied: position(row.integer("applied")?)?,

@@ -3,6 +3,9 @@
 //!
 //! The cookie, and when a record is saved, stay theirs. What a record's life and end are is decided in `signoff`.
 
+#[cfg(not(any(feature = "v0_14", feature = "v0_15")))]
+compile_error!("say which version of tower-sessions the store is for, by the feature v0_14 or v0_15");
+
 mod record;
 mod rotations;
 mod sessions;
