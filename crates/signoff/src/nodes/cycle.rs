@@ -85,11 +85,11 @@ impl Member {
         }
     }
 
-    /// Within an eighth more or less, so that nodes which were started together do not renew together.
+    /// Within an eighth more or less, so that nodes which were started together do not renew together. The digits behind the
+    /// microseconds are as good as any dice.
     fn period(&self) -> Duration {
-        let quarter = self.terms.holder() / 4;
-        let scatter = crate::secret::random::<1>().map_or(128, |[byte]| u32::from(byte));
-        quarter.saturating_mul(896 + scatter) / 1_024
+        let dice = self.clock.elapsed().subsec_nanos().wrapping_mul(0x9E37_79B9) >> 24;
+        (self.terms.holder() / 4).saturating_mul(896 + dice) / 1_024
     }
 }
 
