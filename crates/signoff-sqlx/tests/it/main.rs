@@ -11,6 +11,7 @@ mod exchanges;
 mod failover;
 mod files;
 mod full;
+mod histories;
 mod inputs;
 mod key_ring;
 mod lines;

@@ -270,7 +270,8 @@ impl Fleet {
     fn judge(&self, token: u32, node: usize, began: Duration, answer: Result<(), Denied>) {
         let what = match answer {
             Ok(()) => What::Accepted,
-            Err(Denied::Rejected(Rejection::Revoked | Rejection::UnknownToken)) => What::Dead,
+            Err(Denied::Rejected(Rejection::Revoked)) => What::Dead,
+            Err(Denied::Rejected(Rejection::UnknownToken)) => What::Gone,
             Err(Denied::Rejected(Rejection::Stale)) => What::Stale,
             // The store did not answer, or was not asked.
             Err(Denied::Failed(_) | Denied::Rejected(Rejection::Unloaded)) => return,

@@ -10,6 +10,7 @@
 mod histories;
 
 mod fleet;
+mod rules;
 mod world;
 
 use std::sync::Mutex;
