@@ -111,7 +111,7 @@ pub use key::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use keyring::{KeyEncryptionKey, KeyEncryptionKeys, KeyRing, Rotation};
 pub use logout::{Destroyed, Receipt, Revoked};
 pub use mint::{Issued, Login, Minted};
-pub use nodes::{NodeStatus, Reach};
+pub use nodes::{NodeMetrics, NodeStatus, Reach};
 pub use opaque::TokenHash;
 pub use rejection::{Denied, Rejection};
 pub use secret::Secret;

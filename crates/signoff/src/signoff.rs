@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use quick_cache::sync::Cache;
-use signoff_revocation::{Replica, Verdict};
+use signoff_revocation::Replica;
 
 use crate::audit::AuditEvent;
 use crate::claims::Facts;
@@ -13,7 +13,7 @@ use crate::commit::{Committer, Creates, HighMark, SignOffs, Worker, catch_up, un
 use crate::elsewhere::{Finisher, Over, Sweeper};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
-use crate::nodes::{Member, Membership};
+use crate::nodes::Membership;
 use crate::purge::Purger;
 use crate::refresh::Exchanges;
 use crate::restore::Restored;
@@ -22,10 +22,7 @@ use crate::signatures::Signatures;
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::touch::Touches;
-use crate::{
-    Cause, Error, ErrorKind, KeySet, Live, NodeStatus, Position, Reach, Rejection, Scope, SessionId, Settings, Store,
-    Subject, TokenHash,
-};
+use crate::{Cause, Error, ErrorKind, KeySet, Live, Position, Scope, SessionId, Settings, Store, Subject, TokenHash};
 
 /// Mints, verifies and logs out, on one store. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -61,15 +58,6 @@ struct Inner {
     purger: Arc<Purger>,
     /// Ends with the last clone.
     purging: Tender,
-}
-
-/// Why the replica may be believed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Basis {
-    /// This node has a lease, or the store for itself.
-    Lease,
-    /// The log was read to its head after the question was asked.
-    ReadSince,
 }
 
 /// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
@@ -198,30 +186,6 @@ impl Signoff {
         }
     }
 
-    /// The nodes of a shared store, this one among them; none when the store is not shared. What is told of the others is
-    /// as old as their last renewal.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Unavailable`] when the store does not answer.
-    pub async fn nodes(&self) -> Result<Vec<NodeStatus>, Error> {
-        match self.member() {
-            Some(member) => member.list().await,
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Whether the store is one that nodes share.
-    pub fn is_shared(&self) -> bool {
-        self.member().is_some()
-    }
-
-    /// Whether this node may answer now: always, unless the store is shared and the lease has run out. For the check by
-    /// which a load balancer takes a node out.
-    pub fn may_answer(&self) -> bool {
-        self.member().is_none_or(|member| member.may_answer())
-    }
-
     /// Ends one session of a subject, for the list of devices. `None` when it is not theirs, or not live any more; in that
     /// case too, no token of it is accepted when this returns.
     ///
@@ -341,31 +305,8 @@ impl Signoff {
         Ok(ended)
     }
 
-    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
-        self.0.membership.as_ref().map(Membership::member)
-    }
-
-    /// What the log revokes up to this position, which this node has applied, is dead on the other nodes too when this
-    /// returns: that is, if [`Settings::reach`] says so.
-    pub(crate) async fn reach_all(&self, position: Position) -> Result<(), Error> {
-        let Some(member) = self.member() else { return Ok(()) };
-        match self.settings().reach {
-            Reach::Everywhere => member.wait_for_all(position).await,
-            Reach::Local => {
-                member.announce();
-                Ok(())
-            }
-        }
-    }
-
-    /// What a verdict of the replica means. The one door to it: whoever would let somebody in asks here.
-    #[inline]
-    pub(crate) fn judge(&self, basis: Basis, verdict: impl FnOnce(&Replica) -> Verdict) -> Result<(), Rejection> {
-        // First the lease, then the replica: what was applied after the lease ran out must not be missed.
-        if basis == Basis::Lease && !self.may_answer() {
-            return Err(Rejection::Stale);
-        }
-        Rejection::from_verdict(verdict(self.replica()))
+    pub(crate) fn membership(&self) -> Option<&Membership> {
+        self.0.membership.as_ref()
     }
 
     /// A sign-off may have happened without anybody to finish it elsewhere.

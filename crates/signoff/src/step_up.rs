@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use crate::audit::{AuditEvent, AuditKind, Cause, Context, Reason};
 use crate::mint::{Opened, check_scope, own_claims};
-use crate::signoff::Basis;
+use crate::nodes::Basis;
 use crate::store::{CreateOutcome, SessionKey};
 use crate::time::Timestamp;
 use crate::{Actor, Denied, Error, ErrorKind, Issued, Live, Position, Rejection, Session, SessionId, Signoff};

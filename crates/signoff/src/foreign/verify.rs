@@ -20,8 +20,8 @@ use super::rules;
 use super::verifiers::{Checked, Verifier, Wanted};
 use crate::b64::Buffer;
 use crate::jws::Compact;
+use crate::nodes::Basis;
 use crate::signatures::Holds;
-use crate::signoff::Basis;
 use crate::{Denied, Error, Position, Rejection, Signoff};
 
 /// No more scopes than these: a token, its session, its subject, its issuer, its key, and what it calls its clients, of

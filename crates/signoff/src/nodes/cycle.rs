@@ -34,19 +34,23 @@ impl Member {
                     // An insert whose answer is lost is never repeated: the first one may arrive when the row has been
                     // expelled. The next attempt has another id, and the orphan is expelled.
                     self.in_time(self.nodes()?.join(&id, &self.name)).await?;
+                    self.counters.joined.count();
                     tracing::info!(target: "signoff", node = id.fingerprint(), name = self.name, "joined");
                     *lock(&self.id) = Some(id);
                     *row.insert(id)
                 }
             };
-            let permit = self.begin().await?;
+            let (permit, t0) = self.begin().await?;
             let applied = self.replica.applied();
             // Unknown is no grant: an answer that comes late belongs to nobody.
             if self.in_time(self.nodes()?.renew(&id, applied)).await? {
                 self.lease.grant(permit, &self.terms);
+                self.counters.renewals.count();
+                *lock(&self.counters.read_at) = t0;
                 return Ok(());
             }
             self.lease.stop();
+            self.counters.expelled.count();
             tracing::warn!(target: "signoff", node = id.fingerprint(), name = self.name, "expelled");
             (*row, *lock(&self.id)) = (None, None);
         }
@@ -55,13 +59,13 @@ impl Member {
 
     /// Notes the time and reads the log. Where that took long, there was much to read, and the lease would count from long
     /// ago: once more, there is little left.
-    async fn begin(&self) -> Result<Permit, Error> {
+    async fn begin(&self) -> Result<(Permit, Duration), Error> {
         loop {
             let t0 = self.clock.elapsed();
             let permit = self.lease.begin(t0);
             self.read_log().await?;
             if self.clock.elapsed().saturating_sub(t0) <= self.terms.holder() / 4 {
-                return Ok(permit);
+                return Ok((permit, t0));
             }
         }
     }
@@ -95,7 +99,7 @@ impl Member {
 
 /// Renews for as long as the process runs.
 pub(super) async fn run(member: Arc<Member>) {
-    let mut failures = 0_u32;
+    let (mut failures, mut fenced) = (0_u32, false);
     loop {
         let pause = match failures {
             0 => member.period(),
@@ -110,15 +114,24 @@ pub(super) async fn run(member: Arc<Member>) {
         };
         match failed {
             None if failures > 0 => {
-                tracing::info!(target: "signoff", name = member.name, failures, "the lease is renewed again");
-                failures = 0;
+                tracing::info!(target: "signoff", name = member.name, failures, fenced, "the lease is renewed again");
+                (failures, fenced) = (0, false);
             }
             None => {}
             Some(error) => {
+                member.counters.failures.count();
                 if failures == 0 {
                     tracing::warn!(target: "signoff", name = member.name, error = %error, "the lease was not renewed");
                 }
                 failures = failures.saturating_add(1);
+                if !fenced && !member.may_answer() {
+                    fenced = true;
+                    member.counters.fenced.count();
+                    tracing::error!(
+                        target: "signoff", name = member.name, error = %error,
+                        "fenced: the lease ran out, so all tokens are refused until the store answers again"
+                    );
+                }
             }
         }
         tokio::time::sleep(PAUSE).await;

@@ -5,10 +5,13 @@
 //! [`signoff_revocation`]; here are the clock, the store and the tasks.
 
 mod cycle;
+mod facade;
+mod metrics;
 mod wait;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use signoff_revocation::{Lease, LeaseTerms, Observations, Replica};
 use tokio::sync::Notify;
@@ -18,6 +21,10 @@ use crate::store::{Node, Nodes, Store};
 use crate::time::Clock;
 use crate::{Error, ErrorKind, NodeId, Position};
 
+pub(crate) use facade::Basis;
+pub use metrics::NodeMetrics;
+
+use metrics::{Ages, Counters};
 use wait::Waiters;
 
 /// How far a logout reaches before it returns.
@@ -43,9 +50,20 @@ pub struct NodeStatus {
     pub is_self: bool,
     /// How far it had applied the log when it renewed its lease last.
     pub applied: Position,
+    /// How many revocations it had not applied then, at most 1,000: what came since the last renewal of a node that keeps up.
+    pub lacks: u32,
+    /// How long ago the first of those was written; zero when there are none. A node that keeps up lags by up to a quarter
+    /// of a lease.
+    pub lag: Duration,
     /// How often it has renewed its lease.
     pub renewals: u64,
+    /// For how long this node has seen the row unchanged: zero when it looks for the first time. Its lease is over, and so
+    /// probably is the node, when this is longer than a lease and an eighth.
+    pub unchanged_for: Duration,
 }
+
+/// How many entries of the log are looked at to say how far nodes lag.
+const LISTED: u32 = 1_000;
 
 /// This process as a node of a shared store.
 pub(crate) struct Member {
@@ -60,6 +78,8 @@ pub(crate) struct Member {
     /// The same, to be read while a cycle runs. A cycle that has not joined yet has none.
     id: Mutex<Option<NodeId>>,
     observations: Mutex<Observations<NodeId>>,
+    ages: Ages,
+    counters: Counters,
     waiters: Waiters,
     /// Somebody wants a cycle before its time.
     wanted: Notify,
@@ -94,6 +114,8 @@ impl Membership {
             row: tokio::sync::Mutex::default(),
             id: Mutex::default(),
             observations: Mutex::new(Observations::new()),
+            ages: Ages::default(),
+            counters: Counters::default(),
             waiters: Waiters::default(),
             wanted: Notify::new(),
             announcing: Notify::new(),
@@ -145,11 +167,32 @@ impl Member {
 
     /// All nodes that have a row.
     pub(crate) async fn list(&self) -> Result<Vec<NodeStatus>, Error> {
-        let own = self.own_id();
         let rows = self.in_time(self.nodes()?.behind(Position::MAX)).await?;
-        let status =
-            |Node { id, name, renewals, applied }| NodeStatus { id, name, is_self: own == Some(id), applied, renewals };
-        Ok(rows.into_iter().map(status).collect())
+        let lowest = rows.iter().map(|row| row.applied).min().unwrap_or(Position::MAX);
+        let log = self.in_time(self.store.log_after(lowest, LISTED)).await?;
+        let (own, now) = (self.own_id(), self.clock.elapsed());
+        let wall = self.clock.wall().map_or(0, |wall| wall.as_micros().unsigned_abs()).max(log.head.get());
+        let ages = self.ages.of(&rows, now);
+        let status = |(Node { id, name, renewals, applied }, unchanged_for)| {
+            let mut lacking = log.page.entries.iter().filter(|entry| entry.position() > applied).peekable();
+            let lag = lacking.peek().map_or(0, |first| wall.saturating_sub(first.position().get()));
+            NodeStatus {
+                id,
+                name,
+                is_self: own == Some(id),
+                applied,
+                lag: Duration::from_micros(lag),
+                lacks: u32::try_from(lacking.count()).unwrap_or(LISTED),
+                renewals,
+                unchanged_for,
+            }
+        };
+        Ok(rows.into_iter().zip(ages).map(status).collect())
+    }
+
+    pub(crate) fn metrics(&self) -> NodeMetrics {
+        let now = self.clock.elapsed();
+        self.counters.read(now, self.lease.left(now), self.replica.applied())
     }
 
     fn own_id(&self) -> Option<NodeId> {

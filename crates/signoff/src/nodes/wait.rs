@@ -90,6 +90,10 @@ impl Member {
         waiting.extend(left.into_iter().filter(|waiter| !waiter.done.is_closed()));
         waiting.extend(later);
         for waiter in over {
+            self.counters.waits.count();
+            if waiter.what.left(now).is_zero() {
+                self.counters.waited_out.count();
+            }
             let _ = waiter.done.send(());
         }
         !waiting.is_empty()
@@ -103,6 +107,7 @@ impl Member {
         for (id, renewals) in over {
             let Ok(nodes) = self.nodes() else { return };
             if let Ok(true) = self.in_time(nodes.expel(&id, renewals)).await {
+                self.counters.expels.count();
                 tracing::warn!(target: "signoff", node = id.fingerprint(), "a node that is gone was expelled");
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use signoff::store::{Nodes as _, Store as _};
 use signoff::test_util::{FailingStore, Fault, Switch};
 use signoff::time::{Clock, SystemClock};
 use signoff::{
@@ -103,6 +104,35 @@ async fn a_node_that_is_cut_off_refuses_before_the_logout_returns() {
     assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
     assert!(b.signoff.verify(&other).is_ok());
     assert_eq!(a.signoff.nodes().await.unwrap().len(), 2);
+
+    let [a, b] = [a, b].map(|node| node.signoff.node_metrics().unwrap());
+    assert_eq!((a.joined, a.expelled, a.expels, a.fenced), (1, 0, 1, 0), "{a:?}");
+    assert_eq!((a.waits, a.waited_out), (2, 1), "{a:?}");
+    assert_eq!((b.joined, b.expelled, b.expels, b.fenced), (2, 1, 0, 1), "{b:?}");
+    assert!(b.failures > 0 && b.renewals > 0 && b.lease_left > Duration::ZERO && b.log_age < HOLDER, "{b:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_shows_who_lags_and_who_is_silent() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Local).await, fleet.join(Reach::Local).await);
+    let listed = async || {
+        let mut nodes = a.signoff.nodes().await.unwrap();
+        nodes.sort_by_key(|node| !node.is_self);
+        (nodes[0].clone(), nodes[1].clone())
+    };
+    assert!(listed().await.1.unchanged_for.is_zero(), "it was never looked at before");
+    b.cut_off();
+    tokio::time::sleep(HOLDER / 2).await;
+    let token = a.log_in().await;
+    let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
+    let (_, silent) = listed().await;
+    assert!(silent.unchanged_for >= HOLDER / 4 && silent.lacks == 1 && silent.lag < LEASE, "{silent:?}");
+    let caught_up = async { while listed().await.0.lacks > 0 {} };
+    within(HOLDER, caught_up).await;
+    let (own, silent) = listed().await;
+    assert!(own.unchanged_for < HOLDER && own.lag.is_zero() && silent.lag > Duration::ZERO, "{own:?} {silent:?}");
+    assert!(MemoryStore::new().nodes().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,7 +204,6 @@ async fn a_node_that_leaves_is_not_waited_for_and_answers_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expelled_node_stops_and_joins_under_another_id() {
-    use signoff::store::Nodes as _;
     let fleet = Fleet::new();
     let a = fleet.join(Reach::Everywhere).await;
     let before = a.signoff.nodes().await.unwrap();

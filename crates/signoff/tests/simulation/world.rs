@@ -160,6 +160,10 @@ impl Line for Wire {
     fn elapsed(&self) -> Duration {
         self.world.now()
     }
+
+    fn page(&self) -> u32 {
+        3
+    }
 }
 
 /// The clocks of one node. Elapsed time passes nine tenths to eleven tenths as fast as it should, and the wall clock shows
