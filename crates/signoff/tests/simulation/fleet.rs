@@ -299,9 +299,7 @@ impl Fleet {
                 4 => bad.slow = 20 + self.world.dice(400),
                 5 => bad.deaf = 100,
                 6 => {
-                    for other in &self.nodes {
-                        other.clocks.run_at(900 + u32::try_from(self.world.dice(201)).unwrap());
-                    }
+                    self.nodes.iter().for_each(|other| other.clocks.change_rate());
                     continue;
                 }
                 7 => {

@@ -195,12 +195,17 @@ impl Clocks {
         let elapsed = Elapsed { shown: world.between(0, 1_000_000), at: world.now(), rate: 1_000 };
         let (state, wall) = (Mutex::new(elapsed), AtomicU64::new(HOUR));
         let clocks = Self { world: Arc::clone(world), mistake, state, wall };
-        clocks.run_at(900 + u32::try_from(world.dice(201)).unwrap());
+        clocks.change_rate();
         Arc::new(clocks)
     }
 
-    /// From now on so many thousandths pass in a thousandth.
-    pub(crate) fn run_at(&self, rate: u32) {
+    /// From now on time passes at another rate, mostly one of the two that are as wrong as can be.
+    pub(crate) fn change_rate(&self) {
+        let rate = match self.world.dice(10) {
+            0..4 => 900,
+            4..8 => 1_100,
+            _ => 900 + u32::try_from(self.world.dice(201)).unwrap(),
+        };
         let (shown, at) = (self.shown(), self.world.now());
         *held(&self.state) = Elapsed { shown, at, rate };
     }
