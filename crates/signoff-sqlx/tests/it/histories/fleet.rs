@@ -347,10 +347,9 @@ impl Fleet {
                 return;
             }
             17..19 => {
-                self.tell(
-                    number,
-                    &format!("wall {}", i64::try_from(self.dice(7_200_000_000)).unwrap() - 3_600_000_000),
-                );
+                let hour = 3_600_000_000;
+                let off = if self.plan.mistake.is_some() { 0 } else { self.dice(2 * hour) };
+                self.tell(number, &format!("wall {}", i128::from(off) - i128::from(hour)));
                 return;
             }
             _ => {
