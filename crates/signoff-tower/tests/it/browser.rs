@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use serde_json::{Value, json};
+use signoff_test_servers::Postgres;
 
 use crate::bank::Bank;
 use driver::Browser;
@@ -367,4 +368,37 @@ async fn logout_everywhere_reaches_the_other_browser() {
     let answer = accounts.try_clone().unwrap().bearer_auth(bob).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.json::<Value>().await.unwrap()["user"]["id"], "bob");
+}
+
+#[tokio::test]
+async fn the_panel_replays_against_every_node() {
+    let bank = Bank::start_nodes(&Postgres::shared().unwrap().database().unwrap(), 3, "jwt").await;
+    let browser = Browser::start().await;
+    log_in(&browser, &bank.url("")).await;
+    // A cookie knows no ports: a click on the name of another node, and one is signed in there.
+    browser.until("document.querySelectorAll('#node-list > li').length === 3").await;
+    let second = &bank.addresses()[1];
+    browser.click(&format!("#node-list > li[data-node='{second}'] a")).await;
+    browser.until(&format!("location.host === '{second}' && {ACCOUNTS_SHOWN}")).await;
+    let this_one = "return document.querySelector('#node-list [aria-current=page]').textContent;";
+    browser.until("document.querySelector('#node-list [aria-current=page]')").await;
+    assert_eq!(browser.run(this_one).await, *second);
+
+    let rows = "return [...document.querySelectorAll('#exchange .answers > li')].map((row) => \
+                [row.dataset.node, row.dataset.status]);";
+    let each = |status: &str| json!(bank.addresses().iter().map(|node| [node, status]).collect::<Vec<_>>());
+    browser.click("#capture").await;
+    browser.until("!document.querySelector('#replay').disabled").await;
+    browser.click("#replay").await;
+    browser.until("document.querySelector('#replay-log > li[data-when=before]')").await;
+    assert_eq!(browser.run(rows).await, each("200"));
+
+    browser.click("#logout").await;
+    browser.until(SIGNED_OUT).await;
+    browser.until("document.querySelector('#replay-log > li[data-status=\"200 200 200\"][data-when=before]')").await;
+    browser.click("#replay").await;
+    browser.until("document.querySelector('#replay-log > li[data-status=\"401 401 401\"][data-when=after]')").await;
+    assert_eq!(browser.run(rows).await, each("401"));
+    let verdict = browser.run("return document.querySelector('#exchange .verdict').textContent;").await;
+    assert!(verdict.as_str().unwrap().contains("dead on all 3 nodes"), "{verdict}");
 }

@@ -4,8 +4,8 @@
  */
 import { logout, logoutEverywhere, onLogout, SignoffError } from "/signoff.js";
 import { nextPage, ready } from "/assets/attacker.js";
+import { byId, call, el } from "/assets/common.js";
 
-const byId = (id) => document.getElementById(id);
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
 const money = (cents) => euros.format(cents / 100);
 const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -14,26 +14,13 @@ const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour
 class Leaving extends Error {}
 
 async function api(method, path, body) {
-  const headers = { Accept: "application/json" };
-  if (method !== "GET") headers["X-Signoff"] = "1";
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const res = await fetch(path, {
-    method, headers, cache: "no-store", credentials: "same-origin",
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  const res = await call(method, path, body);
   if (res.status === 401) {
     location.replace("/");
     throw new Leaving();
   }
   const answer = await res.json().catch(() => null);
   return { status: res.status, ok: res.ok && answer !== null, answer };
-}
-
-function el(tag, className, ...children) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...children);
-  return node;
 }
 
 function icon(name) {
