@@ -149,7 +149,9 @@ async function replay() {
     const statuses = answers.map((answer) => answer.status);
     lastStatus = statuses.join("-");
     showExchange(answers);
-    log(signedOut ? "After logout" : "Before logout", statuses, answers[0].status_text ?? "");
+    // Another page, of this node or of another, may have logged out meanwhile.
+    const after = signedOut || statuses.includes(401);
+    log(after ? "After logout" : "Before logout", statuses, answers[0].status_text ?? "");
   } catch {
     complain("The replay got no answer. Try again.");
   } finally {

@@ -26,10 +26,10 @@ function makeRow(node) {
   const plug = el("input", "switch");
   plug.type = "checkbox";
   plug.setAttribute("role", "switch");
-  plug.setAttribute("aria-label", `Cut ${node.address} off from the database`);
+  plug.setAttribute("aria-label", `Cut off ${node.address} from the database`);
   plug.addEventListener("change", () => cutOff(node.address, plug));
   const state = el("p", "node-state");
-  const item = el("li", "", el("div", "switch-row", title, plug), state);
+  const item = el("li", "", el("div", "switch-row", title, el("label", "", "Cut off", plug)), state);
   item.dataset.node = node.address;
   return { item, plug, state };
 }
@@ -58,12 +58,12 @@ function describe(nodes) {
   const names = (some) => some.map((node) => node.address).join(" and ");
   const silent = nodes.filter((node) => !node.may_answer);
   if (silent.length > 0) {
-    return `${names(silent)}: the lease has run out, so nobody is let in there. What was logged out meanwhile cannot be known.`;
+    return `${names(silent)}: the lease has run out, so nobody is let in. Who has logged out meanwhile cannot be known there.`;
   }
   const cut = nodes.filter((node) => node.cut_off);
   return cut.length > 0
     ? `${names(cut)}: cut off, and answering until the lease runs out. A logout on another node waits for that.`
-    : "Cut one off from the database: it stops answering within five seconds, by itself.";
+    : "A node that is cut off from the database stops answering within five seconds, by itself.";
 }
 
 /** Shows the nodes; with one there is nothing to see. */
