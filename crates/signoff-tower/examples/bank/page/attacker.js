@@ -5,23 +5,27 @@
  */
 
 import { byId, call, el } from "/assets/common.js";
-import { showNodes } from "/assets/nodes.js";
+import { carry, showNodes } from "/assets/nodes.js";
 
-// The id has to outlive a logout that clears all storage, so it travels in the
-// fragment. Anyone can write a link with a fragment, hence the strict patterns.
+// The id has to outlive a logout that clears all storage, and goes along to other
+// nodes, so it travels in the fragment. Anyone can write a link with a fragment,
+// hence the strict patterns.
 const fragment = new URLSearchParams(location.hash.slice(1));
 const valid = (value, pattern) => (value !== null && pattern.test(value) ? value : null);
 
 export const signedOut = fragment.has("signed-out");
 let captured = valid(fragment.get("captured"), /^[\w-]{1,128}$/);
-/** What each node said to the last replay, such as "200-200-200". */
-let lastStatus = null;
+/** What each node said to the last replay before the logout, such as "200-200-200". */
+let before = captured && valid(fragment.get("before"), /^[1-5]\d\d(-[1-5]\d\d){0,8}$/);
 
-/** Where to go after a logout, with what the story needs to go on. */
-export function nextPage() {
-  const seen = captured && lastStatus ? `&before=${lastStatus}` : "";
-  return captured ? `/#signed-out&captured=${encodeURIComponent(captured)}${seen}` : "/#signed-out";
-}
+/** The story so far, for the fragment of the next page. */
+const story = () => (captured ? `captured=${encodeURIComponent(captured)}${before ? `&before=${before}` : ""}` : "");
+
+/** Where to go after a logout. */
+export const nextPage = () => (captured ? `/#signed-out&${story()}` : "/#signed-out");
+
+/** Where to go when the session has ended elsewhere. */
+export const frontPage = () => (captured ? `/#${story()}` : "/");
 
 const tone = (status) => (status >= 200 && status < 300 ? "got-in" : status === 401 ? "kept-out" : "unclear");
 
@@ -119,11 +123,12 @@ async function capture() {
   button.disabled = true;
   try {
     const res = await call("POST", "/demo/capture");
-    if (res.status === 401) return location.replace("/");
+    if (res.status === 401) return location.replace(frontPage());
     if (!res.ok) throw new Error(String(res.status));
     const answer = await res.json();
     captured = answer.capture;
-    lastStatus = null;
+    before = null;
+    carry(story());
     const note = byId("captured");
     note.replaceChildren("In the notebook: ", el("code", "", answer.preview));
     note.hidden = false;
@@ -147,11 +152,12 @@ async function replay() {
     if (!res.ok) throw new Error(String(res.status));
     const { answers } = await res.json();
     const statuses = answers.map((answer) => answer.status);
-    lastStatus = statuses.join("-");
     showExchange(answers);
     // Another page, of this node or of another, may have logged out meanwhile.
     const after = signedOut || statuses.includes(401);
     log(after ? "After logout" : "Before logout", statuses, answers[0].status_text ?? "");
+    if (!after) before = statuses.join("-");
+    carry(story());
   } catch {
     complain("The replay got no answer. Try again.");
   } finally {
@@ -201,13 +207,20 @@ byId("capture")?.addEventListener("click", capture);
 byId("replay").addEventListener("click", replay);
 byId("plug").addEventListener("change", pull);
 
-if (signedOut && captured && byId("story")) {
+if (captured && byId("story")) {
   byId("story").hidden = true;
   byId("replay-step").hidden = false;
-  byId("attacker-intro").textContent = "You have logged out. The thief has not noticed yet.";
-  const before = valid(fragment.get("before"), /^[1-5]\d\d(-[1-5]\d\d){0,8}$/)?.split("-");
-  if (before) log("Before logout", before.map(Number), TEXTS[before[0]] ?? "");
+  byId("attacker-intro").textContent = signedOut
+    ? "You have logged out. The thief has not noticed yet."
+    : "You are not signed in here. The thief has the token still.";
+} else if (captured) {
+  byId("captured").textContent = "In the notebook: what you captured on the page before.";
+  byId("captured").hidden = false;
+  byId("replay").disabled = false;
+  byId("capture").textContent = "Capture it again";
 }
+if (before) log("Before logout", before.split("-").map(Number), TEXTS[before.split("-")[0]] ?? "");
+carry(story());
 
 /** Resolves when the panel shows the server's state. */
 export const ready = readState();

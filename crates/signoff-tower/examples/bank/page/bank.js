@@ -3,7 +3,7 @@
  * only right reaction is to leave: nothing on this page may outlive it.
  */
 import { logout, logoutEverywhere, onLogout, SignoffError } from "/signoff.js";
-import { nextPage, ready } from "/assets/attacker.js";
+import { frontPage, nextPage, ready } from "/assets/attacker.js";
 import { byId, call, el } from "/assets/common.js";
 
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
@@ -16,7 +16,7 @@ class Leaving extends Error {}
 async function api(method, path, body) {
   const res = await call(method, path, body);
   if (res.status === 401) {
-    location.replace("/");
+    location.replace(frontPage());
     throw new Leaving();
   }
   const answer = await res.json().catch(() => null);
@@ -221,7 +221,7 @@ async function leave(how) {
     await how({ next: nextPage(), databases: ["bank"] });
   } catch (error) {
     for (const button of buttons) button.disabled = false;
-    if (error instanceof SignoffError && error.reason === "no-session") return location.replace("/");
+    if (error instanceof SignoffError && error.reason === "no-session") return location.replace(frontPage());
     const seconds = error.retryAfter === 1 ? "a second" : `${error.retryAfter} seconds`;
     const wait = error.retryAfter ? ` The bank asks you to wait ${seconds}.` : "";
     // The alert is emptied first, so that the same news is announced again.

@@ -7,12 +7,20 @@ import { byId, call, el } from "/assets/common.js";
 const EVERY_MS = 1000;
 const rows = new Map();
 let polling = false;
+let told = "";
 
 /** The same page of another node. All nodes are on one host, by whichever name it is called here. */
 function link(address) {
   const url = new URL("/", location.href);
   url.port = address.slice(address.lastIndexOf(":") + 1);
+  url.hash = told;
   return url.href;
+}
+
+/** What the links to the other nodes carry along in their fragment. */
+export function carry(fragment) {
+  told = fragment;
+  for (const [address, { name }] of rows) name.href = link(address);
 }
 
 function makeRow(node) {
@@ -31,7 +39,7 @@ function makeRow(node) {
   const state = el("p", "node-state");
   const item = el("li", "", el("div", "switch-row", title, el("label", "", "Cut off", plug)), state);
   item.dataset.node = node.address;
-  return { item, plug, state };
+  return { item, name, plug, state };
 }
 
 async function cutOff(address, plug) {
