@@ -1,39 +1,30 @@
 //! A small bank to try signoff on: `cargo run --release --example bank`, then open the address it prints.
 //!
-//! Sessions live in a SQLite file and survive a restart, as does the signing key beside it. Balances do not.
+//! Sessions live in a SQLite file and survive a restart, as does the signing key beside it. Balances do not. With the feature
+//! `bank-nodes` the sessions can be in PostgreSQL, and the bank on several nodes.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
 mod accounts;
 mod attacker;
+mod demo;
+mod nodes;
 mod options;
 mod people;
+mod store;
 mod web;
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use signoff::test_util::{FailingStore, Switch};
-use signoff::{Algorithm, KeySet, Settings, SigningKey, Signoff};
-use signoff_sqlx::SqliteStore;
+use tokio::task::JoinSet;
 
 use accounts::Accounts;
 use attacker::Notebook;
+use nodes::{Bank, Here, Node};
 use options::Options;
 use people::People;
-
-/// What the handlers share.
-struct Bank {
-    signoff: Signoff,
-    accounts: Accounts,
-    people: People,
-    notebook: Notebook,
-    /// Makes the store fail, so that a person can see what then happens.
-    plug: Switch,
-    address: SocketAddr,
-}
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
@@ -56,41 +47,39 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", options::HELP);
         return Ok(());
     };
-    let mut key_file = options.db.as_os_str().to_owned();
-    key_file.push(".key");
+    let (mut listeners, mut nodes) = (Vec::new(), Vec::new());
+    for addr in &options.addresses {
+        let listener = tokio::net::TcpListener::bind(addr)
+            .await
+            .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+        nodes.push(Node::open(&options, listener.local_addr()?).await?);
+        listeners.push(listener);
+    }
+    let (accounts, people, notebook) = (Accounts::open(), People::new(), Notebook::default());
+    let bank = Arc::new(Bank { accounts, people, notebook, nodes });
 
-    let store = FailingStore::new(SqliteStore::open(&options.db).await?);
-    let plug = store.switch();
-    let keys = KeySet::new(SigningKey::load_or_create(key_file, Algorithm::EdDsa)?);
-    let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
-    settings.delivery = options.delivery;
-    // A demo should not make people wait for five seconds when the plug is pulled.
-    settings.commit_timeout = Duration::from_secs(2);
-    let signoff = Signoff::open(store, keys, settings).await?;
-
-    let listener = tokio::net::TcpListener::bind(&options.addr)
-        .await
-        .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.addr)))?;
-    let address = listener.local_addr()?;
-    let bank = Arc::new(Bank {
-        signoff: signoff.clone(),
-        accounts: Accounts::open(),
-        people: People::new(),
-        notebook: Notebook::default(),
-        plug,
-        address,
-    });
-
-    // Printed only now: whoever reads this line gets an answer. A script may read it and close the pipe.
+    // Printed only now: whoever reads these lines gets answers. A script may read them and close the pipe.
+    let mut lines = String::new();
+    for node in &bank.nodes {
+        lines += &format!("Signoff Bank is open at http://{}\n", node.address);
+    }
     let _ = writeln!(
         std::io::stdout(),
-        "Signoff Bank is open at http://{address}\n  people: alice (correct horse), bob (battery staple)\n  tokens: {:?}; \
-         sessions in {}; stop with Ctrl-C",
+        "{lines}  people: alice (correct horse), bob (battery staple)\n  tokens: {:?}; sessions in {}; stop with Ctrl-C",
         options.delivery,
-        options.db.display()
+        options.db
     );
-    let service = web::router(&bank).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stopped()).await?;
+    let mut serving = JoinSet::new();
+    for (listener, here) in listeners.into_iter().zip(Here::each(&bank)) {
+        let service = web::router(here).into_make_service_with_connect_info::<SocketAddr>();
+        serving.spawn(axum::serve(listener, service).with_graceful_shutdown(stopped()).into_future());
+    }
+    while let Some(ended) = serving.join_next().await {
+        ended??;
+    }
+    if let Some(bank) = Arc::into_inner(bank) {
+        bank.close().await;
+    }
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! The bank's pages and endpoints. Everything about sessions is signoff's; what is here is what an application adds.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
@@ -12,16 +11,14 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
-use signoff::test_util::Fault;
-use signoff::{Actor, Cause, Context, CookieSpec, Delivery, Denied, Login, Reason};
+use signoff::{Actor, Cause, Context, CookieSpec, Denied, Login, Reason};
 use signoff_tower::{Answer, Auth, FromOurPages, Live, SignoffLayer, handlers};
 
-use crate::Bank;
-use crate::people::person;
+use crate::demo;
+use crate::nodes::Here;
 
-type Shared = State<Arc<Bank>>;
-
-pub(crate) fn router(bank: &Arc<Bank>) -> Router {
+/// The site, as one node serves it.
+pub(crate) fn router(here: Here) -> Router {
     let cookie = CookieSpec::host("signoff").expect("a good cookie name");
     Router::new()
         .route("/", get(front))
@@ -38,14 +35,11 @@ pub(crate) fn router(bank: &Arc<Bank>) -> Router {
         .route("/logout/everywhere", post(handlers::logout_everywhere))
         .route("/.well-known/jwks.json", get(handlers::jwks))
         .route("/signoff.js", get(handlers::signoff_js))
-        .route("/demo/capture", post(capture))
-        .route("/demo/replay", post(replay))
-        .route("/demo/state", get(state))
-        .route("/demo/store", post(pull_plug))
-        .layer(SignoffLayer::new(bank.signoff.clone(), cookie))
+        .merge(demo::router())
+        .layer(SignoffLayer::new(here.node().signoff.clone(), cookie))
         .layer(middleware::from_fn(harden))
         .layer(DefaultBodyLimit::max(16 * 1024))
-        .with_state(Arc::clone(bank))
+        .with_state(here)
 }
 
 /// The headers of every answer of the bank.
@@ -84,12 +78,14 @@ async fn asset(Path(file): Path<String>) -> Response {
         "bank.css" => page("text/css; charset=utf-8", include_str!("page/bank.css")),
         "login.js" => page("text/javascript; charset=utf-8", include_str!("page/login.js")),
         "bank.js" => page("text/javascript; charset=utf-8", include_str!("page/bank.js")),
+        "common.js" => page("text/javascript; charset=utf-8", include_str!("page/common.js")),
+        "nodes.js" => page("text/javascript; charset=utf-8", include_str!("page/nodes.js")),
         "attacker.js" => page("text/javascript; charset=utf-8", include_str!("page/attacker.js")),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn no(status: StatusCode, word: &str) -> Response {
+pub(crate) fn no(status: StatusCode, word: &str) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({ "error": word }))).into_response()
 }
 
@@ -102,14 +98,14 @@ struct Credentials {
 }
 
 async fn log_in(
-    State(bank): Shared,
+    State(here): State<Here>,
     _: FromOurPages,
     auth: Auth,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Json(credentials): Json<Credentials>,
 ) -> Response {
-    let Some(subject) = bank.people.authenticate(&credentials.user, &credentials.password).await else {
+    let Some(subject) = here.bank.people.authenticate(&credentials.user, &credentials.password).await else {
         return no(StatusCode::UNAUTHORIZED, "invalid_credentials");
     };
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -118,11 +114,11 @@ async fn log_in(
     let previous = auth.credentials().all();
     if !previous.is_empty() {
         let cause = Cause::new(Actor::Subject, Reason::Replaced).from(context.clone());
-        if let Err(Denied::Failed(error)) = bank.signoff.log_out(&previous, cause).await {
+        if let Err(Denied::Failed(error)) = here.node().signoff.log_out(&previous, cause).await {
             return Answer::to_denial(&error.into()).into_response();
         }
     }
-    let issued = match bank.signoff.log_in(Login::new(subject).device(&device(agent)).context(context)).await {
+    let issued = match here.node().signoff.log_in(Login::new(subject).device(&device(agent)).context(context)).await {
         Ok(issued) => issued,
         Err(error) => return Answer::to_denial(&error.into()).into_response(),
     };
@@ -163,8 +159,8 @@ fn device(agent: &str) -> String {
     if system.is_empty() { browser.to_owned() } else { format!("{browser} on {system}") }
 }
 
-async fn accounts(State(bank): Shared, live: Live) -> Response {
-    Json(bank.accounts.view(live.subject())).into_response()
+async fn accounts(State(here): State<Here>, live: Live) -> Response {
+    Json(here.bank.accounts.view(live.subject())).into_response()
 }
 
 #[derive(Deserialize)]
@@ -173,59 +169,9 @@ struct Transfer {
     amount_cents: i64,
 }
 
-async fn transfer(State(bank): Shared, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
-    match bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {
+async fn transfer(State(here): State<Here>, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
+    match here.bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {
         Ok(done) => Json(done).into_response(),
         Err(refusal) => no(StatusCode::UNPROCESSABLE_ENTITY, refusal.word()),
     }
-}
-
-/// Somebody got hold of the token of this very request: from a log file, an extension, a script.
-async fn capture(State(bank): Shared, _: FromOurPages, live: Live, auth: Auth) -> Response {
-    let Some(owner) = person(live.subject()) else { return no(StatusCode::NOT_FOUND, "unknown") };
-    let token = auth.credentials().all().join("");
-    let preview: String = token.chars().take(12).collect();
-    match bank.notebook.capture(&token) {
-        Some(name) => Json(json!({
-            "capture": name, "delivery": delivery(&bank), "owner": owner.name,
-            "preview": format!("{preview}… ({} characters)", token.len()),
-        }))
-        .into_response(),
-        None => no(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-    }
-}
-
-#[derive(Deserialize)]
-struct Replay {
-    capture: String,
-}
-
-async fn replay(State(bank): Shared, Json(order): Json<Replay>) -> Response {
-    match bank.notebook.replay(&order.capture, "__Host-signoff", bank.address).await {
-        Some(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
-        None => no(StatusCode::NOT_FOUND, "unknown_capture"),
-    }
-}
-
-fn delivery(bank: &Bank) -> &'static str {
-    if bank.signoff.settings().delivery == Delivery::Opaque { "opaque" } else { "jwt" }
-}
-
-async fn state(State(bank): Shared) -> Response {
-    let state = json!({ "delivery": delivery(&bank), "store_failing": bank.plug.is_failing() });
-    ([(header::CACHE_CONTROL, "no-store")], Json(state)).into_response()
-}
-
-#[derive(Deserialize)]
-struct Plug {
-    failing: bool,
-}
-
-async fn pull_plug(shared: Shared, _: FromOurPages, Json(order): Json<Plug>) -> Response {
-    if order.failing {
-        shared.plug.fail(0, u64::MAX, Fault::Refuse);
-    } else {
-        shared.plug.heal();
-    }
-    state(shared).await
 }

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use serde_json::{Value, json};
+use signoff_test_servers::Postgres;
 
 use crate::bank::Bank;
 use driver::Browser;
@@ -367,4 +368,50 @@ async fn logout_everywhere_reaches_the_other_browser() {
     let answer = accounts.try_clone().unwrap().bearer_auth(bob).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.json::<Value>().await.unwrap()["user"]["id"], "bob");
+}
+
+/// Replays until the thief's log has this; on a machine that is busy the lease of a node may run out now and then.
+async fn replay_until(browser: &Browser, logged: &str) {
+    let entry = format!("document.querySelector(`#replay-log > li{logged}`)");
+    for _ in 0..20 {
+        browser.click("#replay").await;
+        browser.until("!document.querySelector('#replay').disabled").await;
+        if browser.run(&format!("return {entry} !== null;")).await == true {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    panic!("no {logged} in the thief's log");
+}
+
+#[tokio::test]
+async fn the_panel_replays_against_every_node() {
+    let bank = Bank::start_nodes(&Postgres::shared().unwrap().database().unwrap(), 3, "jwt").await;
+    let browser = Browser::start().await;
+    log_in(&browser, &bank.url("")).await;
+    browser.until("document.querySelectorAll('#node-list > li').length === 3").await;
+    let rows = "return [...document.querySelectorAll('#exchange .answers > li')].map((row) => \
+                [row.dataset.node, row.dataset.status]);";
+    let each = |status: &str| json!(bank.addresses().iter().map(|node| [node, status]).collect::<Vec<_>>());
+    browser.click("#capture").await;
+    browser.until("!document.querySelector('#replay').disabled").await;
+    replay_until(&browser, "[data-status='200 200 200']").await;
+    assert_eq!(browser.run(rows).await, each("200"));
+
+    // A cookie knows no ports: a click on the name of another node, and one is signed in there, the thief's story included.
+    let second = &bank.addresses()[1];
+    browser.click(&format!("#node-list > li[data-node='{second}'] a")).await;
+    browser.until(&format!("location.host === '{second}' && {ACCOUNTS_SHOWN}")).await;
+    browser.until("document.querySelector('#node-list [aria-current=page]')").await;
+    let this_one = "return document.querySelector('#node-list [aria-current=page]').textContent;";
+    assert_eq!(browser.run(this_one).await, *second);
+    browser.click("#logout").await;
+    browser.until(SIGNED_OUT).await;
+    browser.until("document.querySelector('#replay-log > li[data-status=\"200 200 200\"][data-when=before]')").await;
+    replay_until(&browser, "[data-status='401 401 401'][data-when=after]").await;
+    let let_in = "return document.querySelectorAll('#replay-log > li[data-when=after][data-status*=\"200\"]').length;";
+    assert_eq!(browser.run(let_in).await, 0);
+    assert_eq!(browser.run(rows).await, each("401"));
+    let verdict = browser.run("return document.querySelector('#exchange .verdict').textContent;").await;
+    assert!(verdict.as_str().unwrap().contains("dead on all 3 nodes"), "{verdict}");
 }

@@ -6,6 +6,7 @@ mod bank;
 mod browser;
 mod http;
 mod late;
+mod nodes;
 mod refresh;
 mod replay;
 mod server;

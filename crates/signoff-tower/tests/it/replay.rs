@@ -1,5 +1,7 @@
 //! The bank as a process: a captured token works before the logout and never after it, restarts included.
 
+use std::ffi::OsStr;
+
 use serde_json::{Value, json};
 
 use crate::bank::Bank;
@@ -148,8 +150,7 @@ async fn a_second_bank_on_the_same_file_says_why_it_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("bank.sqlite3");
     let _owner = signoff_sqlx::SqliteStore::open(&db).await.unwrap();
-    let bank = Bank::start("jwt").await;
-    let output = bank.another(&db);
+    let output = Bank::attempt([OsStr::new("--db"), db.as_os_str()]);
     assert!(!output.status.success());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("in use"), "{told}");

@@ -4,41 +4,30 @@
  * worth nothing to anyone else.
  */
 
-const byId = (id) => document.getElementById(id);
+import { byId, call, el } from "/assets/common.js";
+import { carry, showNodes } from "/assets/nodes.js";
 
-// The id has to outlive a logout that clears all storage, so it travels in the
-// fragment. Anyone can write a link with a fragment, hence the strict patterns.
+// The id has to outlive a logout that clears all storage, and goes along to other
+// nodes, so it travels in the fragment. Anyone can write a link with a fragment,
+// hence the strict patterns.
 const fragment = new URLSearchParams(location.hash.slice(1));
 const valid = (value, pattern) => (value !== null && pattern.test(value) ? value : null);
 
 export const signedOut = fragment.has("signed-out");
 let captured = valid(fragment.get("captured"), /^[\w-]{1,128}$/);
-let lastStatus = null;
+/** What each node said to the last replay before the logout, such as "200-200-200". */
+let before = captured && valid(fragment.get("before"), /^[1-5]\d\d(-[1-5]\d\d){0,8}$/);
 
-/** Where to go after a logout, with what the story needs to go on. */
-export function nextPage() {
-  const seen = captured && lastStatus ? `&before=${lastStatus}` : "";
-  return captured ? `/#signed-out&captured=${encodeURIComponent(captured)}${seen}` : "/#signed-out";
-}
+/** The story so far, for the fragment of the next page. */
+const story = () => (captured ? `captured=${encodeURIComponent(captured)}${before ? `&before=${before}` : ""}` : "");
 
-function el(tag, className, ...children) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...children);
-  return node;
-}
+/** Where to go after a logout. */
+export const nextPage = () => (captured ? `/#signed-out&${story()}` : "/#signed-out");
 
-async function call(method, path, body) {
-  const headers = { Accept: "application/json" };
-  if (method !== "GET") headers["X-Signoff"] = "1";
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  return fetch(path, {
-    method, headers, cache: "no-store", credentials: "same-origin",
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-}
+/** Where to go when the session has ended elsewhere. */
+export const frontPage = () => (captured ? `/#${story()}` : "/");
 
-const tone = (status) => (status < 300 ? "got-in" : status === 401 ? "kept-out" : "unclear");
+const tone = (status) => (status >= 200 && status < 300 ? "got-in" : status === 401 ? "kept-out" : "unclear");
 
 /** Shows the start of an answer, laid out for reading when it is JSON. */
 function excerpt(body) {
@@ -55,34 +44,76 @@ const VERDICTS = {
   unclear: "The server cannot check the token, so it does not trust it.",
 };
 
-function log(when, status, text) {
-  const item = el("li", tone(status),
+const TEXTS = { 200: "OK", 401: "Unauthorized", 503: "Service Unavailable" };
+
+/** One step of the story: one status, or that of each node. */
+function log(when, statuses, text) {
+  const item = el("li", overall(statuses),
     el("span", "when", when),
-    el("strong", "", `${status} ${text}`.trim()));
-  item.dataset.status = String(status);
+    el("strong", "", `${statuses.join(" ")} ${statuses.length === 1 ? text : ""}`.trim()));
+  item.dataset.status = statuses.join(" ");
   item.dataset.when = when === "Before logout" ? "before" : "after";
   byId("replay-log").append(item);
   byId("log-step").hidden = false;
 }
 
-function showExchange(answer) {
-  const kind = tone(answer.status);
-  const lines = [
-    el("p", "request", el("span", "", answer.request)),
-    el("p", "request secret", "Cookie: __Host-signoff=••••••••••••"),
-    el("p", `status ${kind}`, el("b", "", String(answer.status)), ` ${answer.status_text ?? ""}`),
-  ];
+/** One node that lets the thief in is enough for the thief. */
+function overall(statuses) {
+  const tones = statuses.map(tone);
+  return tones.includes("got-in") ? "got-in" : tones.includes("kept-out") ? "kept-out" : "unclear";
+}
+
+function verdict(statuses) {
+  const all = statuses.length;
+  const count = (kind) => statuses.filter((status) => tone(status) === kind).length;
+  const [working, dead] = [count("got-in"), count("kept-out")];
+  if (all === 1) return VERDICTS[tone(statuses[0])];
+  if (working === all) return `The token works on all ${all} nodes. The thief reads the accounts.`;
+  if (working > 0) return `The token works on ${working} of ${all} nodes. The thief reads the accounts.`;
+  if (dead === all) return `The token is dead on all ${all} nodes. The thief gets nothing.`;
+  if (dead === 0) return "No node can check the token, so none trusts it.";
+  return `The thief gets nothing: the token is dead on ${dead} of ${all} nodes, and the rest cannot check it.`;
+}
+
+function bodyOf({ body, address }) {
+  const text = el("pre", "", excerpt(body));
+  // A region that scrolls has to be reachable from the keyboard.
+  text.tabIndex = 0;
+  text.setAttribute("role", "region");
+  text.setAttribute("aria-label", address ? `Answer of ${address}` : "Answer");
+  return text;
+}
+
+function showOne(answer) {
+  const lines = [el("p", `status ${tone(answer.status)}`, el("b", "", String(answer.status)), ` ${answer.status_text ?? ""}`)];
   if (answer.www_authenticate) lines.push(el("p", "request", `WWW-Authenticate: ${answer.www_authenticate}`));
-  if (answer.body) {
-    const body = el("pre", "", excerpt(answer.body));
-    // A region that scrolls has to be reachable from the keyboard.
-    body.tabIndex = 0;
-    body.setAttribute("role", "region");
-    body.setAttribute("aria-label", "Answer");
-    lines.push(body);
-  }
-  lines.push(el("p", `verdict ${kind}`, VERDICTS[kind]));
-  byId("exchange").replaceChildren(...lines);
+  if (answer.body) lines.push(bodyOf({ body: answer.body }));
+  return lines;
+}
+
+/** A row for each node, which opens to show the whole answer. */
+function showEach(answers) {
+  return el("ul", "answers", ...answers.map((answer) => {
+    const said = String(answer.body ?? "").slice(0, 200);
+    const row = el("li", "", el("details", "",
+      el("summary", "",
+        el("span", "node-name", answer.address),
+        el("strong", tone(answer.status), `${answer.status} ${answer.status_text ?? ""}`.trim()),
+        el("code", "", said || "no body")),
+      bodyOf(answer)));
+    row.dataset.node = answer.address;
+    row.dataset.status = String(answer.status);
+    return row;
+  }));
+}
+
+function showExchange(answers) {
+  const statuses = answers.map((answer) => answer.status);
+  byId("exchange").replaceChildren(
+    el("p", "request", el("span", "", answers[0].request)),
+    el("p", "request secret", "Cookie: __Host-signoff=••••••••••••"),
+    ...(answers.length === 1 ? showOne(answers[0]) : [showEach(answers)]),
+    el("p", `verdict ${overall(statuses)}`, verdict(statuses)));
 }
 
 const complain = (text) => byId("exchange").replaceChildren(el("p", "verdict unclear", text));
@@ -92,11 +123,12 @@ async function capture() {
   button.disabled = true;
   try {
     const res = await call("POST", "/demo/capture");
-    if (res.status === 401) return location.replace("/");
+    if (res.status === 401) return location.replace(frontPage());
     if (!res.ok) throw new Error(String(res.status));
     const answer = await res.json();
     captured = answer.capture;
-    lastStatus = null;
+    before = null;
+    carry(story());
     const note = byId("captured");
     note.replaceChildren("In the notebook: ", el("code", "", answer.preview));
     note.hidden = false;
@@ -118,10 +150,14 @@ async function replay() {
     const res = await call("POST", "/demo/replay", { capture: captured });
     if (res.status === 404) return complain("The notebook no longer has this token. Sign in and capture a new one.");
     if (!res.ok) throw new Error(String(res.status));
-    const answer = await res.json();
-    lastStatus = answer.status;
-    showExchange(answer);
-    log(signedOut ? "After logout" : "Before logout", answer.status, answer.status_text ?? "");
+    const { answers } = await res.json();
+    const statuses = answers.map((answer) => answer.status);
+    showExchange(answers);
+    // Another page, of this node or of another, may have logged out meanwhile.
+    const after = signedOut || statuses.includes(401);
+    log(after ? "After logout" : "Before logout", statuses, answers[0].status_text ?? "");
+    if (!after) before = statuses.join("-");
+    carry(story());
   } catch {
     complain("The replay got no answer. Try again.");
   } finally {
@@ -130,6 +166,7 @@ async function replay() {
 }
 
 function showState(state) {
+  showNodes(state.nodes);
   const plug = byId("plug");
   plug.checked = state.store_failing === true;
   const onBank = byId("capture") !== null;
@@ -170,13 +207,20 @@ byId("capture")?.addEventListener("click", capture);
 byId("replay").addEventListener("click", replay);
 byId("plug").addEventListener("change", pull);
 
-if (signedOut && captured && byId("story")) {
+if (captured && byId("story")) {
   byId("story").hidden = true;
   byId("replay-step").hidden = false;
-  byId("attacker-intro").textContent = "You have logged out. The thief has not noticed yet.";
-  const before = valid(fragment.get("before"), /^[1-5]\d\d$/);
-  if (before) log("Before logout", Number(before), { 200: "OK", 401: "Unauthorized", 503: "Service Unavailable" }[before] ?? "");
+  byId("attacker-intro").textContent = signedOut
+    ? "You have logged out. The thief has not noticed yet."
+    : "You are not signed in here. The thief has the token still.";
+} else if (captured) {
+  byId("captured").textContent = "In the notebook: what you captured on the page before.";
+  byId("captured").hidden = false;
+  byId("replay").disabled = false;
+  byId("capture").textContent = "Capture it again";
 }
+if (before) log("Before logout", before.split("-").map(Number), TEXTS[before.split("-")[0]] ?? "");
+carry(story());
 
 /** Resolves when the panel shows the server's state. */
 export const ready = readState();

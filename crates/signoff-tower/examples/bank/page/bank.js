@@ -3,9 +3,9 @@
  * only right reaction is to leave: nothing on this page may outlive it.
  */
 import { logout, logoutEverywhere, onLogout, SignoffError } from "/signoff.js";
-import { nextPage, ready } from "/assets/attacker.js";
+import { frontPage, nextPage, ready } from "/assets/attacker.js";
+import { byId, call, el } from "/assets/common.js";
 
-const byId = (id) => document.getElementById(id);
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
 const money = (cents) => euros.format(cents / 100);
 const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -14,26 +14,13 @@ const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour
 class Leaving extends Error {}
 
 async function api(method, path, body) {
-  const headers = { Accept: "application/json" };
-  if (method !== "GET") headers["X-Signoff"] = "1";
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const res = await fetch(path, {
-    method, headers, cache: "no-store", credentials: "same-origin",
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  const res = await call(method, path, body);
   if (res.status === 401) {
-    location.replace("/");
+    location.replace(frontPage());
     throw new Leaving();
   }
   const answer = await res.json().catch(() => null);
   return { status: res.status, ok: res.ok && answer !== null, answer };
-}
-
-function el(tag, className, ...children) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...children);
-  return node;
 }
 
 function icon(name) {
@@ -234,7 +221,7 @@ async function leave(how) {
     await how({ next: nextPage(), databases: ["bank"] });
   } catch (error) {
     for (const button of buttons) button.disabled = false;
-    if (error instanceof SignoffError && error.reason === "no-session") return location.replace("/");
+    if (error instanceof SignoffError && error.reason === "no-session") return location.replace(frontPage());
     const seconds = error.retryAfter === 1 ? "a second" : `${error.retryAfter} seconds`;
     const wait = error.retryAfter ? ` The bank asks you to wait ${seconds}.` : "";
     // The alert is emptied first, so that the same news is announced again.

@@ -3,8 +3,8 @@
  * after a logout is therefore what the logout itself left behind.
  */
 import { ready, signedOut } from "/assets/attacker.js";
+import { byId } from "/assets/common.js";
 
-const byId = (id) => document.getElementById(id);
 const form = byId("login-form");
 const error = byId("login-error");
 
