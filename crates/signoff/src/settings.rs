@@ -1,12 +1,13 @@
 //! What an application decides once, and the times that follow from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::claims::Layout;
 use crate::elsewhere::Destroyers;
 use crate::opaque::Peppers;
 use crate::refresh::Refresh;
-use crate::store::Terms;
+use crate::store::{Hints, Terms};
 use crate::time::Timestamp;
 use crate::{ClientId, Error, ErrorKind, Reach};
 
@@ -109,6 +110,10 @@ pub struct Settings {
     /// How far a logout reaches before it returns, where several nodes share a store. Defaults to
     /// [`Reach::Everywhere`], because that is what people mean.
     pub reach: Reach,
+    /// What wakes the nodes of a shared store instead of the store itself: for databases that cannot (MySQL), fleets on several
+    /// kinds of them, or where hints should not cost the database anything. All nodes need the same. Defaults to `None`, the
+    /// store's own way.
+    pub hints: Option<Arc<dyn Hints>>,
     /// What other nodes call this one in their lists, at most 255 bytes. Defaults to nothing: it is for people to read.
     pub node_name: String,
 }
@@ -137,6 +142,7 @@ impl Settings {
             destroyers: Destroyers::new(),
             purge_every: Some(Duration::from_secs(5 * 60)),
             reach: Reach::default(),
+            hints: None,
             node_name: String::new(),
         }
     }

@@ -114,9 +114,8 @@ impl Signoff {
         }
         let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
         catch_up(&*store, &replica).await?;
-        let (node_store, node_clock, node_name) =
-            (Arc::clone(&store), Arc::clone(&clock), policy.settings.node_name.clone());
-        let membership = Membership::join(node_store, Arc::clone(&replica), node_clock, node_name).await?;
+        let (node_store, node_clock) = (Arc::clone(&store), Arc::clone(&clock));
+        let membership = Membership::join(node_store, Arc::clone(&replica), node_clock, &policy.settings).await?;
         // A person can log out with an expired token, as long as it may be of a living session.
         let accepted_for = policy.terms.longest_session + policy.terms.leeway;
         let signatures = Signatures::new(policy.settings.signature_memory);

@@ -10,7 +10,7 @@ use crate::commit::catch_up;
 use crate::panics::unless_panicking;
 use crate::{Error, ErrorKind, NodeId};
 
-/// Hints come in crowds: between two cycles there is so much time, in which one reads what many wrote.
+/// Hints come in crowds: between two cycles there is at least so much time, in which one reads what many wrote.
 const PAUSE: Duration = Duration::from_millis(2);
 /// What could not be heard is asked for again after this.
 const DEAF: Duration = Duration::from_millis(100);
@@ -107,6 +107,7 @@ pub(super) async fn run(member: Arc<Member>) {
             _ => member.period() / 4,
         };
         let _ = tokio::time::timeout(pause, member.wanted.notified()).await;
+        let began = member.clock.elapsed();
         let failed = match unless_panicking(member.cycle()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error),
@@ -134,16 +135,22 @@ pub(super) async fn run(member: Arc<Member>) {
                 }
             }
         }
-        tokio::time::sleep(PAUSE).await;
+        // As long as it took: a store that many nodes ask is left alone for half of the time, however many hints there are.
+        let took = member.clock.elapsed().saturating_sub(began);
+        tokio::time::sleep(took.clamp(PAUSE, member.terms.holder() / 16)).await;
     }
 }
 
 /// Turns what others announce into cycles.
 pub(super) async fn listen(member: Arc<Member>) {
     loop {
-        let Ok(nodes) = member.nodes() else { return };
-        let heard = unless_panicking(nodes.heard()).await;
-        if !matches!(heard, Ok(Ok(()))) {
+        let heard = unless_panicking(async {
+            match &member.hints {
+                Some(hints) => hints.heard().await,
+                None => member.nodes()?.heard().await,
+            }
+        });
+        if !matches!(heard.await, Ok(Ok(()))) {
             tokio::time::sleep(DEAF).await;
         }
         // After an error too: something may have been announced that nobody heard.

@@ -17,9 +17,9 @@ use signoff_revocation::{Lease, LeaseTerms, Observations, Replica};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::store::{Node, Nodes, Store};
+use crate::store::{Hints, Node, Nodes, Store};
 use crate::time::Clock;
-use crate::{Error, ErrorKind, NodeId, Position};
+use crate::{Error, ErrorKind, NodeId, Position, Settings};
 
 pub(crate) use facade::Basis;
 pub use metrics::NodeMetrics;
@@ -72,6 +72,7 @@ pub(crate) struct Member {
     clock: Arc<dyn Clock>,
     terms: LeaseTerms,
     name: String,
+    hints: Option<Arc<dyn Hints>>,
     lease: Lease,
     /// The row that this node renews, if it has joined. Held for as long as a cycle runs: there is never a second one.
     row: tokio::sync::Mutex<Option<NodeId>>,
@@ -99,7 +100,7 @@ impl Membership {
         store: Arc<dyn Store>,
         replica: Arc<Replica>,
         clock: Arc<dyn Clock>,
-        name: String,
+        settings: &Settings,
     ) -> Result<Option<Self>, Error> {
         let Some(length) = store.nodes().map(Nodes::lease) else { return Ok(None) };
         let misuse =
@@ -109,7 +110,8 @@ impl Membership {
             store,
             replica,
             clock,
-            name,
+            name: settings.node_name.clone(),
+            hints: settings.hints.clone(),
             lease: Lease::new(),
             row: tokio::sync::Mutex::default(),
             id: Mutex::default(),

@@ -140,7 +140,14 @@ pub(super) async fn run(member: Arc<Member>) {
 pub(super) async fn announce(member: Arc<Member>) {
     loop {
         member.announcing.notified().await;
-        let Ok(nodes) = member.nodes() else { return };
-        let _ = unless_panicking(member.in_time(nodes.announce())).await;
+        let announced = unless_panicking(member.in_time(async {
+            match &member.hints {
+                Some(hints) => hints.announce().await,
+                None => member.nodes()?.announce().await,
+            }
+        }));
+        if !matches!(announced.await, Ok(Ok(()))) {
+            tracing::debug!(target: "signoff", name = member.name, "the other nodes were not woken; they read the log in time");
+        }
     }
 }

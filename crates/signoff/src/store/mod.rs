@@ -22,7 +22,7 @@ pub use create::{CreateOutcome, CreatedSessions, NewSession, Replace, Touch};
 pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
 pub use intent::{Intent, IntentKey, IntentsOf, Postponed, Settled};
 pub use memory::MemoryStore;
-pub use nodes::{Node, Nodes};
+pub use nodes::{Hints, Node, Nodes};
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 
 /// Where sessions, the revocation log and the audit trail are kept.

@@ -42,6 +42,20 @@ pub trait Nodes: fmt::Debug + Send + Sync {
     async fn heard(&self) -> Result<(), Error>;
 }
 
+/// Another way to wake nodes than by their store: a message broker that all of them reach.
+///
+/// Hints carry nothing, and nothing depends on them but how soon a node hears of a logout: one that is lost, late, doubled
+/// or forged changes nothing else. Nodes read the log at the latest a quarter of a lease later without any.
+#[async_trait]
+pub trait Hints: fmt::Debug + Send + Sync + 'static {
+    /// Wakes whoever waits in [`Hints::heard`] on other nodes, and perhaps here.
+    async fn announce(&self) -> Result<(), Error>;
+
+    /// Returns when somebody has announced something since the last call, perhaps. An error says that something may have
+    /// been missed; the node reads the log then, and asks again.
+    async fn heard(&self) -> Result<(), Error>;
+}
+
 /// A node's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores build it")]

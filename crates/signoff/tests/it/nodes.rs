@@ -1,9 +1,10 @@
 //! Nodes that share a store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use signoff::store::{Nodes as _, Store as _};
+use signoff::store::{Hints, Nodes as _, Store as _};
 use signoff::test_util::{FailingStore, Fault, Switch};
 use signoff::time::{Clock, SystemClock};
 use signoff::{
@@ -32,10 +33,14 @@ impl Fleet {
     }
 
     async fn join(&self, reach: Reach) -> Node {
+        self.join_with(reach, None).await
+    }
+
+    async fn join_with(&self, reach: Reach, hints: Option<Arc<dyn Hints>>) -> Node {
         let store = FailingStore::new(self.store.another());
         let switch = store.switch();
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
-        settings.reach = reach;
+        (settings.reach, settings.hints) = (reach, hints);
         let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &self.key).unwrap());
         Node { signoff: Signoff::open(store, keys, settings).await.unwrap(), switch }
     }
@@ -158,6 +163,39 @@ async fn a_session_that_is_gone_already_is_waited_for_as_well() {
     let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
     let _ = within(OBSERVER * 2, b.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
     assert_eq!(c.signoff.verify(&token).unwrap_err(), Rejection::Stale, "else it would say yes");
+}
+
+/// Wakes nobody, and counts who asks.
+#[derive(Debug, Default)]
+struct Mute(AtomicU64);
+
+#[async_trait::async_trait]
+impl Hints for Mute {
+    async fn announce(&self) -> Result<(), signoff::Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn heard(&self) -> Result<(), signoff::Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hints_that_are_all_lost_cost_a_quarter_of_a_lease_and_nothing_else() {
+    let (fleet, mute) = (Fleet::new(), Arc::new(Mute::default()));
+    let hints = Some(Arc::<Mute>::clone(&mute) as Arc<dyn Hints>);
+    let a = fleet.join_with(Reach::Everywhere, hints.clone()).await;
+    let b = fleet.join_with(Reach::Everywhere, hints).await;
+    for _ in 0..5 {
+        let token = a.log_in().await;
+        assert!(b.signoff.verify(&token).is_ok());
+        let _ = within(OBSERVER - HOLDER / 4, a.signoff.log_out(&[&token], Cause::logout())).await.unwrap();
+        assert_eq!(b.signoff.verify(&token).unwrap_err(), Rejection::Revoked);
+    }
+    let metrics = a.signoff.node_metrics().unwrap();
+    assert_eq!((metrics.waits, metrics.waited_out), (5, 0), "{metrics:?}");
+    assert!(mute.0.load(Ordering::SeqCst) >= 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
