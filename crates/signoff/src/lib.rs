@@ -63,6 +63,7 @@ pub mod keyring;
 pub mod opaque;
 pub mod proofs;
 pub mod refresh;
+pub mod relay;
 pub mod site;
 pub mod store;
 #[cfg(feature = "test-util")]

@@ -3,26 +3,29 @@
 
 mod create;
 mod exchange;
+mod forward;
 mod intent;
 mod memory;
 mod nodes;
+mod seat;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::audit::{AuditEvent, AuditKind, Cause, Reason};
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, LogoutId, Position, Session, SessionId, Subject, TokenHash, Update};
+use crate::{Error, LogoutId, Position, Session, SessionId, Subject, TokenHash, Update};
 
 pub use create::{CreateOutcome, CreatedSessions, NewSession, Replace, Touch};
 pub use exchange::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, NewFamily, Repeated, SealedSuccessor};
+pub(crate) use forward::forward;
 pub use intent::{Intent, IntentKey, IntentsOf, Postponed, Settled};
 pub use memory::MemoryStore;
 pub use nodes::{Hints, Node, Nodes};
+pub use seat::Seat;
+pub(crate) use seat::Seated;
 pub use signoff_revocation::{LogPage, Revocation, Scope, ScopeKind};
 
 /// Where sessions, the revocation log and the audit trail are kept.
@@ -403,122 +406,3 @@ pub struct StoredKeyRing {
     /// A JSON text of at most 256 KiB.
     pub document: String,
 }
-
-/// The one place in a process from which a store may be used.
-///
-/// Two [`Signoff`](crate::Signoff)s on one store would not hear of each other's logouts, so the second is refused.
-#[derive(Debug, Default)]
-pub struct Seat(Arc<AtomicBool>);
-
-impl Seat {
-    /// A free seat.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    pub(crate) fn take(&self) -> Result<Seated, Error> {
-        if self.0.swap(true, Ordering::AcqRel) {
-            let what = "this store is in use: one Signoff at a time; close() the other one first";
-            return Err(Error::new(ErrorKind::Misuse, what));
-        }
-        Ok(Seated(Arc::clone(&self.0)))
-    }
-}
-
-/// Leaves the seat when dropped.
-#[derive(Debug)]
-pub(crate) struct Seated(Arc<AtomicBool>);
-
-impl Drop for Seated {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// Forwards every verb, so that a `Box` or an `Arc` of a store is a store.
-macro_rules! forward {
-    ($pointer:ident) => {
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<S: Store + ?Sized> Store for $pointer<S> {
-            fn seat(&self) -> &Seat {
-                (**self).seat()
-            }
-            fn nodes(&self) -> Option<&dyn Nodes> {
-                (**self).nodes()
-            }
-            async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
-                (**self).agree(terms).await
-            }
-            async fn create_sessions(&self, batch: &[NewSession], now: Timestamp) -> Result<CreatedSessions, Error> {
-                (**self).create_sessions(batch, now).await
-            }
-            async fn load_session(&self, key: SessionKey<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
-                (**self).load_session(key, now).await
-            }
-            async fn find_by_token(&self, token: &TokenHash) -> Result<Option<Session>, Error> {
-                (**self).find_by_token(token).await
-            }
-            async fn find_by_family(&self, family: &TokenHash) -> Result<Option<Session>, Error> {
-                (**self).find_by_family(family).await
-            }
-            async fn list_sessions(
-                &self,
-                subject: &Subject,
-                after: Option<&SessionId>,
-                limit: u32,
-                now: Timestamp,
-            ) -> Result<Vec<Session>, Error> {
-                (**self).list_sessions(subject, after, limit, now).await
-            }
-            async fn update_session(
-                &self,
-                id: &SessionId,
-                version: u64,
-                data: &[u8],
-                now: Timestamp,
-            ) -> Result<Update, Error> {
-                (**self).update_session(id, version, data, now).await
-            }
-            async fn touch_sessions(&self, batch: &[Touch], now: Timestamp) -> Result<Vec<Option<Session>>, Error> {
-                (**self).touch_sessions(batch, now).await
-            }
-            async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
-                (**self).sign_off(batch, now).await
-            }
-            async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
-                (**self).exchange(batch, now).await
-            }
-            async fn intents(&self, of: IntentsOf<'_>, limit: u32, now: Timestamp) -> Result<Vec<Intent>, Error> {
-                (**self).intents(of, limit, now).await
-            }
-            async fn postpone(&self, postponed: &[Postponed]) -> Result<Vec<bool>, Error> {
-                (**self).postpone(postponed).await
-            }
-            async fn settle(&self, settled: &[Settled]) -> Result<(), Error> {
-                (**self).settle(settled).await
-            }
-            async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
-                (**self).log_after(after, limit).await
-            }
-            async fn record(&self, event: &AuditEvent) -> Result<(), Error> {
-                (**self).record(event).await
-            }
-            async fn audit_trail(&self, subject: &Subject, limit: u32) -> Result<Vec<AuditEvent>, Error> {
-                (**self).audit_trail(subject, limit).await
-            }
-            async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
-                (**self).purge(horizon, limit).await
-            }
-            async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {
-                (**self).load_key_ring().await
-            }
-            async fn save_key_ring(&self, expected: u64, document: &str) -> Result<bool, Error> {
-                (**self).save_key_ring(expected, document).await
-            }
-        }
-    };
-}
-
-forward!(Arc);
-forward!(Box);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use signoff::relay::Relayed;
 use signoff::{
     Algorithm, Cause, Delivery, Denied, KeySet, Login, MemoryStore, Rejection, Scope, Settings, SigningKey, Signoff,
     Subject,
@@ -12,6 +13,7 @@ use tokio::task::AbortHandle;
 use crate::histories::line::Far;
 use crate::histories::mistakes::Mistake;
 use crate::histories::{Event, Trouble, What};
+use crate::relays::{self, RelayProcess};
 use crate::world::{Clocks, HOUR, State, Wire, World};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -26,6 +28,8 @@ pub(crate) struct Fleet {
     pub(crate) world: Arc<World>,
     store: MemoryStore,
     nodes: Vec<Node>,
+    /// In some worlds all nodes but one are behind these.
+    relays: Vec<Arc<RelayProcess>>,
     delivery: Delivery,
     tokens: Mutex<Vec<Arc<str>>>,
     events: Mutex<Vec<Event>>,
@@ -57,6 +61,7 @@ impl Fleet {
         Arc::new(Self {
             nodes: (0..nodes).map(node).collect(),
             store: MemoryStore::shared(LEASE),
+            relays: (0..if world.chance(40) { 2 } else { 0 }).map(|_| RelayProcess::new(&world)).collect(),
             delivery: if world.chance(50) { Delivery::Jwt } else { Delivery::Opaque },
             world,
             tokens: Mutex::default(),
@@ -67,6 +72,9 @@ impl Fleet {
 
     /// Everything from the start of the first node to the end of the world.
     pub(crate) async fn live(self: &Arc<Self>) -> (Vec<Event>, Vec<Trouble>) {
+        for relay in &self.relays {
+            relay.start(&self.store).await;
+        }
         for number in 0..self.nodes.len() {
             self.start(number).await;
         }
@@ -105,8 +113,15 @@ impl Fleet {
             let clock = Arc::clone(&node.clocks);
             let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
             // A process that waits for a store which does not answer is started again.
-            let opened = Signoff::open_with_clock(store, keys, settings.clone(), clock);
-            if let Ok(Ok(signoff)) = tokio::time::timeout(Duration::from_secs(2), opened).await {
+            let patience = Duration::from_secs(2);
+            let opened = if number == 1 || self.relays.is_empty() {
+                tokio::time::timeout(patience, Signoff::open_with_clock(store, keys, settings.clone(), clock)).await
+            } else {
+                let links = self.relays.iter().map(|relay| relay.link(&node.wire)).collect();
+                let store = Relayed::new(store, relays::key(), links).unwrap();
+                tokio::time::timeout(patience, Signoff::open_with_clock(store, keys, settings.clone(), clock)).await
+            };
+            if let Ok(Ok(signoff)) = opened {
                 self.world.note(|| format!("{number} starts"));
                 node.running.lock().unwrap().signoff = Some(signoff);
                 return;
@@ -284,8 +299,13 @@ impl Fleet {
     async fn gremlin(self: Arc<Self>) {
         while self.is_rough() {
             self.world.pause(1, 1_500).await;
-            let (number, began) = (self.any_node(), self.world.now());
-            let node = &self.nodes[number];
+            let (number, began) = (self.world.dice((self.nodes.len() + self.relays.len()) as u64), self.world.now());
+            let number = usize::try_from(number).unwrap();
+            let relay = number.checked_sub(self.nodes.len()).map(|relay| &self.relays[relay]);
+            let (wire, clocks) = match relay {
+                Some(relay) => (&relay.wire, &relay.clocks),
+                None => (&self.nodes[number].wire, &self.nodes[number].clocks),
+            };
             // What one gremlin does the other may undo: then both made trouble for longer than they know.
             let (fault, lasts) =
                 (self.world.dice(10), self.world.between(5, if self.world.chance(50) { 900 } else { 6_000 }));
@@ -300,32 +320,39 @@ impl Fleet {
                 5 => bad.deaf = 100,
                 6 => {
                     self.nodes.iter().for_each(|other| other.clocks.change_rate());
+                    self.relays.iter().for_each(|other| other.clocks.change_rate());
                     continue;
                 }
                 7 => {
-                    node.clocks.set_wall(self.world.dice(2 * HOUR));
+                    clocks.set_wall(self.world.dice(2 * HOUR));
                     continue;
                 }
-                8 => {
-                    self.kill(number);
-                }
+                8 => match relay {
+                    Some(relay) => relay.kill(),
+                    None => self.kill(number),
+                },
                 _ => {
-                    (0..8).for_each(|_| node.wire.forge());
+                    (0..8).for_each(|_| wire.forge());
                     continue;
                 }
             }
-            node.wire.set(bad);
+            wire.set(bad);
             tokio::time::sleep(lasts).await;
             if fault < 3 && self.world.chance(70) {
                 // What was cut off comes back slowly: its old messages meet what the others made of its silence.
-                node.wire.set(State { slow: 20 + self.world.dice(400), ..State::GOOD });
+                wire.set(State { slow: 20 + self.world.dice(400), ..State::GOOD });
                 self.world.pause(100, 1_500).await;
             }
-            node.wire.set(State::GOOD);
-            if fault == 8 && self.running(number).is_none() {
-                self.start(number).await;
+            wire.set(State::GOOD);
+            match relay {
+                Some(relay) if fault == 8 => relay.start(&self.store).await,
+                None if fault == 8 && self.running(number).is_none() => self.start(number).await,
+                _ => {}
             }
-            self.troubles.lock().unwrap().push((number, began, self.world.now() + GRACE));
+            // A relay is the trouble of all who are behind it.
+            let troubled = if relay.is_some() { 0..self.nodes.len() } else { number..number + 1 };
+            let end = self.world.now() + GRACE;
+            self.troubles.lock().unwrap().extend(troubled.map(|number| (number, began, end)));
         }
     }
 }

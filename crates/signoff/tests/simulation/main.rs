@@ -10,6 +10,7 @@
 mod histories;
 
 mod fleet;
+mod relays;
 mod rules;
 mod world;
 
