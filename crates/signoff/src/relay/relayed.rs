@@ -89,13 +89,17 @@ impl<S: Store> Relayed<S> {
 
     async fn ask(&self, question: Question) -> Result<Answer, Error> {
         let relay = lock(&self.choice).relay;
-        let attempt = Attempt { choice: &self.choice, count: self.links.len(), relay };
+        // Only what the cycle asks: whoever waits for others stops asking when time is over, and nothing has failed then.
+        let counts = !matches!(question, Question::Behind { .. } | Question::Expel { .. });
+        let attempt = counts.then(|| Attempt { choice: &self.choice, count: self.links.len(), relay });
         let (nonce, sealed) = question.seal(&self.key)?;
         let answer = self.links[relay].ask(sealed).await?;
         let failed = |what| Error::new(ErrorKind::Unavailable, what);
         let answer = Answer::open(&answer, &self.key, &nonce).ok_or_else(|| failed("no relay of ours has answered"))?;
         // Also when it says that its store does not answer: another relay has the same one.
-        attempt.answered();
+        if let Some(attempt) = attempt {
+            attempt.answered();
+        }
         match answer {
             Answer::Failed(ErrorKind::Data) => {
                 Err(Error::new(ErrorKind::Data, "the log went back, or is damaged, says the relay"))
