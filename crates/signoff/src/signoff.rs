@@ -19,6 +19,7 @@ use crate::refresh::Exchanges;
 use crate::restore::Restored;
 use crate::settings::Policy;
 use crate::signatures::Signatures;
+use crate::snapshot::{self, Snapshots};
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::touch::Touches;
@@ -61,6 +62,10 @@ struct Inner {
     purger: Arc<Purger>,
     /// Ends with the last clone.
     purging: Tender,
+    /// Writes the replica to a file, if there is one to be written.
+    snapshots: Option<Arc<Snapshots>>,
+    /// Ends with the last clone.
+    snapshotting: Option<Tender>,
 }
 
 /// Why the replica may be believed.
@@ -124,8 +129,12 @@ impl Signoff {
         if let Some(restored) = restored {
             restored.raise_epoch(&*store, &policy, now).await?;
         }
-        let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
-        catch_up(&*store, &replica).await?;
+        let file = policy.settings.snapshot.as_deref();
+        if let (Some(_), Some(file)) = (restored, file) {
+            snapshot::forget(file).await;
+        }
+        let (replica, from_file) = snapshot::restore(file, &*store, policy.settings.revocation_bytes).await?;
+        let replica = Arc::new(replica);
         let (node_store, node_clock, node_name) =
             (Arc::clone(&store), Arc::clone(&clock), policy.settings.node_name.clone());
         let membership = Membership::join(node_store, Arc::clone(&replica), node_clock, node_name).await?;
@@ -136,6 +145,7 @@ impl Signoff {
         let keeper = Keeper::new(keys, keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
         let keeper = keeper.await?;
         let accepted = Arc::new(HighMark::default());
+        let snapshots = file.map(|file| Snapshots::new(file.to_owned(), Arc::clone(&replica), from_file));
         let purger = Purger::new(Arc::clone(&store), Arc::clone(&replica), Arc::clone(&clock), now);
         let worker = Worker {
             store: Arc::clone(&store),
@@ -165,6 +175,8 @@ impl Signoff {
             membership,
             purging: purger.start(policy.settings.purge_every),
             purger,
+            snapshotting: snapshots.as_ref().map(Snapshots::start),
+            snapshots,
             tender: keeper.start(),
             sweeper: finisher.as_ref().map(|finisher| Sweeper::start(Arc::clone(finisher))),
             finisher,
@@ -176,7 +188,8 @@ impl Signoff {
         })))
     }
 
-    /// Works off the queues of logouts, refreshes, logins and touches, and frees the store for another opening, if this is the last clone.
+    /// Works off the queues of logouts, refreshes, logins and touches, frees the store for another opening, and writes
+    /// [`Settings::snapshot`], if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
             inner.purging.close().await;
@@ -194,6 +207,13 @@ impl Signoff {
             // Last: logouts that were queued may have waited for the others.
             if let Some(membership) = inner.membership {
                 membership.leave().await;
+            }
+            if let Some(task) = inner.snapshotting {
+                task.close().await;
+            }
+            // When nobody waits for this node any more, for a large file takes a while.
+            if let Some(snapshots) = inner.snapshots {
+                snapshots.write().await;
             }
         }
     }
