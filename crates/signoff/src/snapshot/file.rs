@@ -236,3 +236,6 @@ impl From<io::Error> for Unusable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,3 +80,26 @@ fn a_later_page_is_visible_to_an_older_handle() {
         writer.join().unwrap();
     });
 }
+
+/// A dump first says how far it goes, and then what there is. The other way round it would lack what it says.
+#[test]
+fn a_dump_has_what_it_says() {
+    every("page, dump", || {
+        let (replica, race) = (Arc::new(Replica::new()), Race::new());
+        let writer = {
+            let (replica, race) = (Arc::clone(&replica), race.clone());
+            loom::thread::spawn(move || {
+                let entry = Revocation::new(Scope::Session(b"s"), pos(7), Timestamp::MAX);
+                replica.apply(&LogPage { after: Position::ZERO, entries: vec![entry], through: pos(7) }).unwrap();
+                race.turn();
+            })
+        };
+        race.turn();
+        if let Some(dump) = replica.dump() {
+            assert_eq!(dump.recent().len(), 1);
+            // The keys, and the entries of the one region that has some.
+            assert_eq!(dump.map(|part| part.len()).nth(1), Some(12));
+        }
+        writer.join().unwrap();
+    });
+}
