@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, whenever the process dies, and that only their owner can read. It knows nothing
 //! of what is in them.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -63,14 +63,13 @@ fn clear(path: &Path) {
 }
 
 /// Whether a name is one that [`write`] makes up.
-fn is_beside(candidate: &OsString, name: &std::ffi::OsStr) -> bool {
+fn is_beside(candidate: &OsStr, name: &OsStr) -> bool {
     let rest = candidate.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
     let unique = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(SUFFIX.as_bytes()));
     unique.is_some_and(|unique| unique.len() == 12 && unique.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// A name is only as durable as its folder.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "only here is there nothing that could fail"))]
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder(path))?.sync_all()?;
@@ -80,7 +79,10 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 const SUFFIX: &str = ".new";

@@ -201,7 +201,8 @@ async fn a_file_of_a_copy_that_went_its_own_way_is_not_used() {
     let mut stores = Vec::new();
     for (first, copy) in copies {
         let copy = Arc::new(copy.unwrap());
-        // The last file that is written is that of the second copy.
+        // Neither begins with a file of the other; the one that is there in the end is that of the second.
+        fs::remove_file(closed.file()).unwrap();
         let bank = open(Arc::clone(&copy), Some(&closed.file())).await;
         for token in [&first.token, &both.token] {
             let _ = bank.signoff.log_out(&[token.expose()], Cause::logout()).await.unwrap();
@@ -230,7 +231,7 @@ async fn no_damage_is_believed() {
         closed.expect(closed.torn(), used, what).await;
     };
     expect(&good, Used::Yes, "whole").await;
-    // Every bit, and every length, is tried where the file is read (`snapshot/file/tests.rs`).
+    // Every byte, and every length, is tried where the file is read (`snapshot/file/tests.rs`).
     for byte in (0..64).chain((64..good.len()).step_by(23)) {
         let mut bad = good.clone();
         bad[byte] ^= 1 << (byte % 8);

@@ -57,10 +57,11 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn every_bit_counts() {
+fn every_byte_counts() {
     let (good, recent) = written(&replica(70));
     assert!(read(&good, &recent, usize::MAX).is_ok());
-    for bit in 0..8 * good.len() {
+    // Every bit of what is read first, and one of each byte behind it.
+    for bit in (0..8 * good.len()).filter(|bit| *bit < 8 * 300 || bit % 8 == bit / 8 % 8) {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         let reason = read(&bad, &recent, usize::MAX).unwrap_err();
