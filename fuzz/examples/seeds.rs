@@ -13,6 +13,7 @@ use signoff_fuzz::{NOW, complete, header, sign};
 fn main() {
     compact_jws();
     cookie_header();
+    dump();
     opaque();
     revocation_model();
 }
@@ -332,6 +333,35 @@ fn revocation_model() {
     for n in 0..16 {
         let operations: Vec<_> = (0..256).map(|i| if i % 3 == 0 { mix(n, i) % 16 } else { mix(n, i) }).collect();
         seed("revocation_model", &format!("mixed-{n:02}"), operations[0], &operations[1..]);
+    }
+}
+
+fn dump() {
+    // Parts with their lengths before them: entries are 4, names 2, crowded kinds 3.
+    let narrow = |region: u8, tag: u8| [12, 4, region, tag, 1, 9, 0, 0, 0, 7, 0, 0, 1];
+    let wide = |region: u8, tag: u8| [&[20, 4, region, tag, 1, 9, 0, 0, 0, 7, 0, 0, 1][..], &[3; 8]].concat();
+    let name = |kind: u8, id: &[u8]| [&[14 + id.len() as u8, 2, kind, 9, 0, 0, 0][..], &[5; 8], id].concat();
+    let scenarios: [(&str, &[&[u8]]); 12] = [
+        ("nothing", &[]),
+        ("empty-part", &[&[0]]),
+        ("narrow", &[&narrow(0, 1), &narrow(0, 2), &narrow(5, 1), &narrow(127, 1)]),
+        ("wide", &[&narrow(3, 1), &wide(128, 1), &wide(255, 2)]),
+        ("twice", &[&narrow(3, 1), &narrow(3, 1), &wide(130, 1), &wide(130, 1)]),
+        ("backwards", &[&narrow(3, 1), &narrow(2, 1)]),
+        ("no-tag", &[&narrow(3, 0), &[12, 4, 3, 0, 0, 9, 0, 0, 0, 7, 0, 0, 1]]),
+        ("large-tag", &[&[12, 4, 3, 0, 0x80, 9, 0, 0, 0, 7, 0, 0, 1]]),
+        ("names", &[&name(4, b"app"), &name(5, b"key"), &name(6, b""), &name(4, b"app")]),
+        ("no-names", &[&name(6, b"x"), &name(1, b"x"), &name(4, b"\xff"), &name(9, b"")]),
+        ("crowded", &[&name(4, b"app"), &[2, 3, 4], &name(4, b"late"), &wide(200, 1), &[2, 3, 5], &[2, 3, 1]]),
+        ("cut", &[&narrow(3, 1)[..9], &[1, 4, 2, 4, 9, 1, 9]]),
+    ];
+    for (name, parts) in scenarios {
+        seed("dump", name, 1, parts.concat());
+        seed("dump", &format!("{name}-without-keys"), 0, parts.concat());
+    }
+    for n in 0..8 {
+        let parts: Vec<_> = (0..6).flat_map(|i| narrow(mix(n, 2 * i) % 128, mix(n, 2 * i + 1))).collect();
+        seed("dump", &format!("mixed-{n}"), 1, parts);
     }
 }
 

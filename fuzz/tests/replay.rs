@@ -21,6 +21,11 @@ fn cookie_header() {
 }
 
 #[test]
+fn dump() {
+    replay("dump", signoff_fuzz::dump);
+}
+
+#[test]
 fn opaque() {
     replay("opaque", signoff_fuzz::opaque);
 }

@@ -12,6 +12,7 @@ mod purges;
 mod refreshes;
 mod rows;
 mod service;
+mod snapshot;
 mod start;
 
 use std::error::Error;
@@ -48,6 +49,9 @@ fn main() -> Result<(), Failure> {
         }
         if wanted(["start", name]) {
             start::run(length, &runtime, database)?;
+        }
+        if matches!(database, Database::Sqlite) && wanted(["snapshot", name]) {
+            snapshot::run(length, &runtime)?;
         }
         match database {
             Database::MariaDb(_) => {

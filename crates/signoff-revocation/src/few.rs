@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::position::Cutoff;
-use crate::scope::Scope;
+use crate::scope::{Scope, ScopeKind};
 use crate::shard::Entry;
 use crate::tick::Horizon;
 
@@ -46,6 +46,31 @@ impl Few {
             }
             _ => false,
         }
+    }
+
+    /// Every one of them.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Scope<'_>, Entry)> {
+        let everything = self.everything.map(|entry| (Scope::Everything, entry));
+        let clients = self.clients.named.iter().map(|named| (Scope::Client(&named.id), named.entry));
+        let keys = self.keys.named.iter().map(|named| (Scope::Key(&named.id), named.entry));
+        everything.into_iter().chain(clients).chain(keys)
+    }
+
+    /// The kinds of which some are, or were, among the hashed scopes.
+    pub(crate) fn crowded(&self) -> impl Iterator<Item = ScopeKind> {
+        let kinds = [(&self.clients, ScopeKind::Client), (&self.keys, ScopeKind::Key)];
+        kinds.into_iter().filter_map(|(names, kind)| names.crowded.then_some(kind))
+    }
+
+    /// From now on readers look for this kind among the hashed scopes as well. Says `false` of another kind.
+    pub(crate) fn crowd(&mut self, kind: ScopeKind) -> bool {
+        let names = match kind {
+            ScopeKind::Client => &mut self.clients,
+            ScopeKind::Key => &mut self.keys,
+            _ => return false,
+        };
+        names.crowded = true;
+        true
     }
 
     /// Whether a client or a key is, or was, among them.

@@ -1,13 +1,14 @@
 //! Keyed hashes of scopes, and how a hash is spread over regions, shards, lines and lanes.
 
 use std::fmt;
+use std::hash::BuildHasher;
 #[cfg(not(any(signoff_loom, signoff_shuttle)))]
 use std::hash::RandomState;
-use std::hash::{BuildHasher, Hasher};
 #[cfg(any(signoff_loom, signoff_shuttle))]
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::scope::{Scope, ScopeKind};
+use crate::sip;
 
 /// How many bits choose the region.
 const REGION_BITS: u32 = 7;
@@ -23,22 +24,22 @@ const REST_SHIFT: u32 = TAG_SHIFT + TAG_BITS;
 ///
 /// Ids of 16 bytes take the strongly universal family of Dietzfelbinger (multiply-add-shift, 1996, section 3), here
 /// `(k0 + k1 * low + k2 * high mod 2^128) >> 64`: any two ids that were chosen without knowing the key collide with a
-/// probability of at most 2^-64. Everything else, of any length and anybody's choice, takes the standard library's
-/// SipHash-1-3, a pseudo-random function.
+/// probability of at most 2^-64. Everything else, of any length and anybody's choice, takes SipHash-1-3, a pseudo-random
+/// function.
 pub(crate) struct Keys {
     /// Tells sets apart: a hash of one set means nothing in another.
     id: u32,
     kinds: [u128; ScopeKind::ALL.len()],
     low: u128,
     high: u128,
-    texts: [Text; ScopeKind::ALL.len()],
+    texts: [[u64; 2]; ScopeKind::ALL.len()],
 }
 
 #[cfg(not(any(signoff_loom, signoff_shuttle)))]
-type Text = RandomState;
+type Seed = RandomState;
 // The model checkers replay schedules, so for them hashes have to be the same each time.
 #[cfg(any(signoff_loom, signoff_shuttle))]
-type Text = BuildHasherDefault<DefaultHasher>;
+type Seed = BuildHasherDefault<DefaultHasher>;
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,15 +50,52 @@ impl fmt::Debug for Keys {
 impl Keys {
     pub(crate) fn new() -> Self {
         // The standard library draws its keys from the system; SipHash stretches one of them.
-        let seed = Text::default();
+        let seed = Seed::default();
         let word = |n: usize| u128::from(seed.hash_one((n, 0))) | u128::from(seed.hash_one((n, 1))) << 64;
-        Self {
-            id: seed.hash_one("id") as u32,
-            kinds: std::array::from_fn(|n| word(n + 2)),
-            low: word(0),
-            high: word(1),
-            texts: std::array::from_fn(|_| Text::default()),
+        // Nor do the model checkers' texts have a key, so that their tests can choose texts by hash.
+        let text = |n: usize| [0, 1].map(|half| seed.hash_one(("text", n, half)));
+        let texts =
+            if cfg!(any(signoff_loom, signoff_shuttle)) { Default::default() } else { std::array::from_fn(text) };
+        let kinds = std::array::from_fn(|n| word(n + 2));
+        Self { id: seed.hash_one("id") as u32, kinds, low: word(0), high: word(1), texts }
+    }
+
+    /// All of it, for a dump.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.id.to_le_bytes().to_vec();
+        for word in self.kinds.iter().chain([&self.low, &self.high]) {
+            bytes.extend_from_slice(&word.to_le_bytes());
         }
+        for half in self.texts.as_flattened() {
+            bytes.extend_from_slice(&half.to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.sample().to_le_bytes());
+        bytes
+    }
+
+    /// `None` when these are no keys, or keys of a program that hashes otherwise.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut keys = Self { id: 0, kinds: Default::default(), low: 0, high: 0, texts: Default::default() };
+        keys.id = u32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?);
+        for word in keys.kinds.iter_mut().chain([&mut keys.low, &mut keys.high]) {
+            *word = u128::from_le_bytes(*bytes.split_off(..16)?.first_chunk()?);
+        }
+        for half in keys.texts.as_flattened_mut() {
+            *half = u64::from_le_bytes(*bytes.split_off(..8)?.first_chunk()?);
+        }
+        (bytes == keys.sample().to_le_bytes()).then_some(keys)
+    }
+
+    /// What some scopes hash to. A program that hashed them otherwise would not find what this one revoked.
+    fn sample(&self) -> u64 {
+        let (id, text) = ([0x5a; 16], "as good as any other");
+        let ids =
+            [Scope::Token(&id), Scope::Session(&id), Scope::Token(text.as_bytes()), Scope::Session(text.as_bytes())];
+        let texts = [Scope::Subject(text), Scope::Client(text), Scope::Key(text)];
+        ids.into_iter().chain(texts).fold(0, |sum: u64, scope| {
+            let Print { region, tag, rest } = self.print(scope);
+            sum.rotate_left(9) ^ (u64::from(region) << 56 | u64::from(tag) << 40 | rest)
+        })
     }
 
     /// The fingerprint of a scope; `None` for those that are compared by name.
@@ -97,9 +135,7 @@ impl Keys {
 
     #[inline]
     fn text(&self, scope: Scope<'_>) -> u64 {
-        let mut hasher = self.texts[scope.kind() as usize - 1].build_hasher();
-        hasher.write(scope.id());
-        hasher.finish()
+        sip::hash(self.texts[scope.kind() as usize - 1], scope.id())
     }
 }
 
@@ -157,6 +193,11 @@ impl Print {
         }
     }
 
+    /// Whether a scope can have it.
+    pub(crate) const fn is_sound(self) -> bool {
+        self.tag > 0 && self.tag < 1 << TAG_BITS && self.rest < 1 << REST_BITS
+    }
+
     /// The line where its search begins, of so many.
     #[inline]
     pub(crate) fn home(self, lines: u32) -> usize {
@@ -187,6 +228,30 @@ mod tests {
         }
         assert_eq!(keys.print(Scope::Token(&id)), prints[0]);
         assert_ne!(Keys::new().print(Scope::Token(&id)), prints[0], "each set has a key of its own");
+    }
+
+    #[test]
+    fn keys_survive_a_dump() {
+        let keys = Keys::new();
+        let mut bytes = keys.to_bytes();
+        let again = Keys::from_bytes(&bytes).unwrap();
+        for scope in [Scope::Token(&[7; 16]), Scope::Session(b"odd"), Scope::Subject("a"), Scope::Key("b")] {
+            assert_eq!(keys.print(scope), again.print(scope));
+        }
+        assert!(keys.fingerprint(Scope::Subject("a")).is_some_and(|print| again.took(&print)));
+        assert!(Keys::from_bytes(&bytes[1..]).is_none());
+        bytes.push(0);
+        assert!(Keys::from_bytes(&bytes).is_none());
+    }
+
+    /// Dumps are refused when these change, so that is all that happens. Of the texts' hashes `sip` says that they stay.
+    #[cfg(not(any(signoff_loom, signoff_shuttle)))]
+    #[test]
+    fn hashes_stay_as_they_are() {
+        let word = |n: usize| 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128.wrapping_mul(n as u128);
+        let texts = std::array::from_fn(|n| [n as u64, 7]);
+        let keys = Keys { id: 1, kinds: std::array::from_fn(|n| word(n + 3)), low: word(1), high: word(2), texts };
+        assert_eq!(keys.sample(), 0x7a0d_18e2_7c24_7e35);
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!   and the caller has to refuse every token until it succeeds; [`Replica`] does.
 //! * **Expiry is coarse**: an entry may stay up to [134 seconds](RevocationSet::GRANULE) longer than asked.
 //! * **It only lives in memory.** Keep the revocations in a database and load them at the start ([`RevocationSet::load`]);
-//!   the `signoff` crate does, and ties it to sessions and logout.
+//!   the `signoff` crate does, and ties it to sessions and logout. A [`Dump`] of a [`Replica`] is loaded more quickly, and
+//!   only good for the log that it is a copy of.
 //!
 //! # Example
 //!
@@ -67,6 +68,8 @@
 //! | two scopes with one hash | dead, see above. The hash is keyed per set from the system's randomness, so nobody can choose ids that collide |
 //! | expiry, rounded up to whole granules | dead, for tokens that are over anyway |
 //! | memory at its end, or the limit reached | [`Full`]: the caller refuses everything. Nothing else was dropped |
+//! | a [`Dump`] that has more than it says | dead, rightly |
+//! | a [`Dump`] loaded for another log, or with a part missing | **alive**: compare [`Dump::recent`] with the log, and add a checksum |
 //! | no page applied yet, a log that went back | [`Verdict::Unready`]: nothing is alive |
 //! | a horizon for [`RevocationSet::purge`] that runs ahead | **alive**: take it from a [`PurgeHorizon`] |
 //! | a lease longer than others wait for | **alive**: [`LeaseTerms`] come from the store, and time from one kind of clock |
@@ -95,6 +98,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod dump;
 mod fault;
 mod few;
 mod hash;
@@ -106,12 +110,14 @@ mod replica;
 mod scope;
 mod set;
 mod shard;
+mod sip;
 mod sync;
 mod table;
 mod tick;
 mod time;
 
 // The public interface is:
+pub use dump::{Dump, DumpError, DumpLoader};
 pub use hash::Fingerprint;
 pub use horizon::PurgeHorizon;
 pub use lease::{Lease, LeaseLengthError, LeaseTerms, LowWater, Observations, Permit, Waiting};

@@ -1,7 +1,9 @@
 //! A node's copy of the live part of the log. It applies pages in order and never goes back.
 
+use std::collections::VecDeque;
 use std::fmt;
 
+use crate::dump::Dump;
 use crate::fault::{Fault, seeded};
 use crate::hash::Fingerprint;
 use crate::position::{Cutoff, Position};
@@ -59,8 +61,36 @@ struct Progress {
     /// Invariant: every unexpired entry at or below this position is in the set. Stored after they are (Release), so
     /// whoever reads it (Acquire) sees them. It never goes back.
     applied: AtomicU64,
-    /// Appliers take turns; readers never take this lock. Within: up to where pages failed for lack of room.
-    owed: Mutex<Position>,
+    /// Appliers take turns; readers never take this lock.
+    turn: Mutex<Turn>,
+}
+
+/// What only appliers look at.
+struct Turn {
+    /// Up to where pages failed for lack of room.
+    owed: Position,
+    /// The newest entries, as many as [`Dump::RECENT`] or all since the start. Invariant: all that the log had, as it was
+    /// applied, from the first of them to the last, and the last is at or below the applied position.
+    recent: VecDeque<Revocation>,
+}
+
+impl Turn {
+    /// Takes note of a page that has been applied, and that begins where something was applied already.
+    fn note(&mut self, entries: &[Revocation]) {
+        let last = self.recent.back().map_or(Position::ZERO, Revocation::position);
+        let new = &entries[entries.partition_point(|entry| entry.position() <= last)..];
+        let new = &new[new.len().saturating_sub(Dump::RECENT)..];
+        let gone = (self.recent.len() + new.len()).saturating_sub(Dump::RECENT);
+        self.recent.drain(..gone);
+        self.recent.extend(new.iter().cloned());
+    }
+}
+
+impl fmt::Debug for Turn {
+    // What is revoked is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("owed", &self.owed).finish_non_exhaustive()
+    }
 }
 
 impl Replica {
@@ -74,11 +104,16 @@ impl Replica {
 
     /// The same, with [a limit](RevocationSet::with_limit) on the bytes of its set.
     pub fn with_limit(bytes: usize) -> Self {
-        Self {
-            set: RevocationSet::with_limit(bytes),
-            state: AtomicU64::new(LOADING),
-            progress: Progress { applied: AtomicU64::new(0), owed: Mutex::new(Position::ZERO) },
-        }
+        Self::loaded(RevocationSet::with_limit(bytes), &[])
+    }
+
+    /// One that knows the log up to the last of these entries, but not what came since.
+    pub(crate) fn loaded(set: RevocationSet, recent: &[Revocation]) -> Self {
+        let mut turn = Turn { owed: Position::ZERO, recent: VecDeque::new() };
+        turn.note(recent);
+        let applied = AtomicU64::new(recent.last().map_or(0, |entry| entry.position().get()));
+        let progress = Progress { applied, turn: Mutex::new(turn) };
+        Self { set, state: AtomicU64::new(LOADING), progress }
     }
 
     /// Publishes the entries of a page, then reports the position up to which the replica is complete.
@@ -106,10 +141,10 @@ impl Replica {
             }
             last = entry.position();
         }
-        let mut owed = lock(&self.progress.owed);
+        let mut turn = lock(&self.progress.turn);
         let entries = page.entries.iter().map(|entry| (entry.scope(), entry.cutoff(), entry.expires_at()));
         if self.insert(entries).is_err() {
-            *owed = page.through.max(*owed);
+            turn.owed = page.through.max(turn.owed);
             // Fails when it is loading already, or distrusted.
             let _ = self.state.compare_exchange(READY, LOADING, Ordering::AcqRel, Ordering::Acquire);
             return Err(ApplyError::Full { applied: self.applied() });
@@ -121,7 +156,8 @@ impl Replica {
         let applied = applied.max(page.through);
         let order = if seeded(Fault::Barrier) { Ordering::Relaxed } else { Ordering::Release };
         self.progress.applied.store(applied.get(), order);
-        if applied >= *owed {
+        turn.note(&page.entries);
+        if applied >= turn.owed {
             // Fails when the replica is ready already, or distrusted, which is for good.
             let _ = self.state.compare_exchange(LOADING, READY, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -175,6 +211,23 @@ impl Replica {
     /// A handle for one thread that asks for many verdicts; see [`RevocationSet::reader`].
     pub fn reader(&self) -> ReplicaReader<'_> {
         ReplicaReader { state: &self.state, set: self.set.reader() }
+    }
+
+    /// What it keeps, to be kept elsewhere and to be loaded again; `None` while there is nothing to keep, and when the replica
+    /// distrusts itself.
+    ///
+    /// The newest entries are noted first, and the set is read afterwards: so it has whatever the log had up to them, and
+    /// perhaps some of what was applied meanwhile. To have more is harmless; the other way round, whoever loaded it would go
+    /// on behind entries that it lacks, and accept what they kill.
+    pub fn dump(&self) -> Option<Dump<'_>> {
+        let recent: Vec<_> = lock(&self.progress.turn).recent.iter().cloned().collect();
+        let sound = !recent.is_empty() && self.state.load(Ordering::Acquire) != DISTRUSTED;
+        sound.then(|| Dump::new(&self.set, recent))
+    }
+
+    /// The position of the newest entry of the log that it has; it grows when there is something new to [dump](Self::dump).
+    pub fn newest(&self) -> Option<Position> {
+        lock(&self.progress.turn).recent.back().map(Revocation::position)
     }
 
     /// Forgets what expired at or before `horizon`; see [`RevocationSet::purge`].

@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::few::Few;
 use crate::hash::{Fingerprint, Keys, Print};
 use crate::position::{Cutoff, Position};
 use crate::scope::{Scope, ScopeKind};
-use crate::shard::Entry;
+use crate::shard::{Entry, Shard};
 use crate::sync::{Cached, TALLY, Tally};
 use crate::table::{REGIONS, Root, Table};
 use crate::tick::{GRANULE, Horizon, Tick};
@@ -43,7 +45,11 @@ impl RevocationSet {
     /// of up to 16 clients and 16 keys are outside of it. Choose it from the number of revocations that are live at a
     /// time: at most 18 bytes for each token or session, 32 for each subject, and 100 KB for the rest.
     pub fn with_limit(bytes: usize) -> Self {
-        Self { table: Table::new(bytes as u64), keys: Keys::new(), next: Tally::new(0) }
+        Self::with_keys(Keys::new(), bytes)
+    }
+
+    pub(crate) fn with_keys(keys: Keys, bytes: usize) -> Self {
+        Self { table: Table::new(bytes as u64), keys, next: Tally::new(0) }
     }
 
     /// Adds a cutoff, or raises the one that is there: both the cutoff and the expiry become the larger.
@@ -56,7 +62,10 @@ impl RevocationSet {
     /// [`Full`] when the limit is reached or memory is short. Then the scope is **not** cut off, and nothing else was
     /// dropped to make room: refuse every token until a later attempt succeeds. [`Replica`](crate::Replica) does so.
     pub fn insert(&self, scope: Scope<'_>, cutoff: Cutoff, expires_at: Timestamp) -> Result<(), Full> {
-        let entry = entry(scope, cutoff, expires_at);
+        self.insert_entry(scope, entry(scope, cutoff, expires_at))
+    }
+
+    pub(crate) fn insert_entry(&self, scope: Scope<'_>, entry: Entry) -> Result<(), Full> {
         if scope.kind().is_few() && self.table.insert_few(scope, entry)? {
             return Ok(());
         }
@@ -160,6 +169,31 @@ impl RevocationSet {
         let region = self.next.fetch_add(1, TALLY) % Self::PARTS as u64;
         let few = if region == 0 { self.table.purge_few(horizon) } else { 0 };
         few + self.table.purge(region as u8, horizon)
+    }
+
+    /// What it hashes with, for a dump.
+    pub(crate) fn keys_to_bytes(&self) -> Vec<u8> {
+        self.keys.to_bytes()
+    }
+
+    /// The scopes that are compared whole, as they are now.
+    pub(crate) fn few(&self) -> Few {
+        self.table.root().few.clone()
+    }
+
+    /// See [`Table::published`].
+    pub(crate) fn published(&self, region: u8) -> Arc<[Shard]> {
+        self.table.published(region)
+    }
+
+    /// See [`Table::fill`].
+    pub(crate) fn fill(&self, region: u8, entries: &mut Vec<(Print, Entry)>) -> Result<(), Full> {
+        self.table.fill(region, entries)
+    }
+
+    /// See [`Table::crowd`].
+    pub(crate) fn crowd(&self, kind: ScopeKind) -> Result<bool, Full> {
+        self.table.crowd(kind)
     }
 
     /// How many scopes are cut off.

@@ -205,13 +205,29 @@ impl Shard {
         counts
     }
 
+    /// Every entry. Only for the one writer.
     fn entries(&self, region: u8) -> impl Iterator<Item = (Print, Entry)> {
+        self.entries_after(region, || {})
+    }
+
+    /// Every entry that was inserted before, and perhaps some more. For anybody.
+    pub(crate) fn published(&self, region: u8) -> impl Iterator<Item = (Print, Entry)> {
+        // As in `find`: whoever has read the tag reads the slot and the cutoff behind it.
+        self.entries_after(region, || fence(Ordering::Acquire))
+    }
+
+    /// With something to do between the reading of a tag and of what belongs to it.
+    fn entries_after(&self, region: u8, between: impl Fn()) -> impl Iterator<Item = (Print, Entry)> {
         let lanes = if seeded(Fault::Growth) { LANES - 1 } else { LANES };
         let places = (0..self.lines as usize).flat_map(move |index| (0..lanes).map(move |lane| Place { index, lane }));
         places.filter_map(move |place| {
             let tag = self.table[place.index].tag(place.lane);
+            if tag == 0 {
+                return None;
+            }
+            between();
             let rest = self.slot(place).load(Ordering::Relaxed) >> TICK_BITS;
-            (tag != 0).then(|| (Print { region, tag, rest }, self.entry(place)))
+            Some((Print { region, tag, rest }, self.entry(place)))
         })
     }
 

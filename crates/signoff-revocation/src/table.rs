@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::few::Few;
 use crate::hash::{Print, REGIONS_PER_WIDTH};
-use crate::scope::Scope;
+use crate::scope::{Scope, ScopeKind};
 use crate::set::Full;
 use crate::shard::{Entry, Shard};
 use crate::sync::{Cached, Mutex, MutexGuard, Swap, TALLY, Tally, lock};
@@ -74,7 +74,7 @@ enum Growth {
 
 impl Table {
     pub(crate) fn new(limit: u64) -> Self {
-        let regions = std::array::from_fn(|n| Arc::new([Shard::empty(0, n >= REGIONS_PER_WIDTH)]) as Arc<[Shard]>);
+        let regions = std::array::from_fn(|n| Arc::new([Shard::empty(0, is_wide(n as u8))]) as Arc<[Shard]>);
         let writer = |shards| Writer { shards: Mutex::new(Arc::clone(shards)), entries: Tally::new(0) };
         Self {
             writers: regions.iter().map(writer).collect(),
@@ -139,6 +139,57 @@ impl Table {
         self.publish(|root| fits = root.few.insert(scope, entry));
         self.free_replaced();
         Ok(fits)
+    }
+
+    /// The same for entries of which most are not there yet, as of a dump: shards are made at their final size at once.
+    pub(crate) fn fill(&self, region: u8, entries: &mut Vec<(Print, Entry)>) -> Result<(), Full> {
+        let mut shards = self.turn(region);
+        if shards.iter().all(|shard| shard.len() == 0) {
+            self.make_room(&mut shards, region, entries)?;
+        }
+        for (print, entry) in &*entries {
+            self.insert_in_turn(&mut shards, *print, *entry, 0)?;
+        }
+        drop(shards);
+        self.free_replaced();
+        entries.clear();
+        Ok(())
+    }
+
+    /// Replaces the shards of an empty region by some with room for these entries.
+    fn make_room(&self, shards: &mut Arc<[Shard]>, region: u8, entries: &[(Print, Entry)]) -> Result<(), Full> {
+        // Hashes fill shards alike, so three quarters on average leave each below the largest size.
+        let depth = (0..DEEPEST).find(|depth| entries.len() >> depth <= LARGEST / 4 * 3).unwrap_or(DEEPEST);
+        let mut counts = vec![0; 1 << depth];
+        for (print, _) in entries {
+            counts[print.rest as usize & ((1 << depth) - 1)] += 1;
+        }
+        let (wide, mut into) = (is_wide(region), Vec::with_capacity(counts.len()));
+        for count in counts {
+            match self.shard_with_room(with_some_slack(count, region), depth, wide, self.limit) {
+                Ok(shard) => into.push(shard),
+                Err(full) => {
+                    into.iter().for_each(|shard| self.give_back(shard));
+                    return Err(full);
+                }
+            }
+        }
+        self.replace(shards, region, 0, 0, &into)
+    }
+
+    /// Readers look for this kind of scope among the hashed ones as well, from now on. Says `false` of a kind that is always
+    /// hashed or never.
+    pub(crate) fn crowd(&self, kind: ScopeKind) -> Result<bool, Full> {
+        room_to_publish(0)?;
+        let mut known = false;
+        self.publish(|root| known = root.few.crowd(kind));
+        self.free_replaced();
+        Ok(known)
+    }
+
+    /// The shards of a region as they are now: every entry of the region whose insert has returned is in one of them.
+    pub(crate) fn published(&self, region: u8) -> Arc<[Shard]> {
+        Arc::clone(&self.root.load().regions[usize::from(region)])
     }
 
     /// `expected` more are about to come to the same shard.
@@ -352,10 +403,20 @@ impl Table {
     }
 }
 
+/// Whether the entries of a region have cutoffs of their own.
+pub(crate) const fn is_wide(region: u8) -> bool {
+    region as usize >= REGIONS_PER_WIDTH
+}
+
 /// A fifth to two fifths more than `count`, by region. Shards fill alike, so they would all grow at once; like this,
 /// memory per entry is nearly the same at every size, and so is the work of an insert.
 const fn with_slack(count: usize, region: u8) -> usize {
     count + count * (REGIONS_PER_WIDTH + region as usize % REGIONS_PER_WIDTH) / (5 * REGIONS_PER_WIDTH)
+}
+
+/// Up to three tenths more than `count`, by region: what shards that have grown by themselves have left, on average.
+const fn with_some_slack(count: usize, region: u8) -> usize {
+    count + count * 3 * (region as usize % REGIONS_PER_WIDTH) / (10 * REGIONS_PER_WIDTH)
 }
 
 /// Whether there is memory for a root, and so much beside it. What allocates them would abort the process; another

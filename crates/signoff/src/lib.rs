@@ -72,6 +72,7 @@ pub mod time;
 mod timeouts;
 
 mod b64;
+mod beside;
 mod claims;
 mod commit;
 mod error;
@@ -94,6 +95,7 @@ mod session;
 mod settings;
 mod signatures;
 mod signoff;
+mod snapshot;
 mod step_up;
 mod steps;
 mod token;

@@ -134,8 +134,8 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
     tokio::time::timeout(PATIENCE, work).await.map_err(late)?
 }
 
-/// Within a quarter more or less: nodes that were started together shall not purge together.
-fn scattered(pause: Duration) -> Duration {
+/// Within a quarter more or less: nodes that were started together shall not all do the same together.
+pub(crate) fn scattered(pause: Duration) -> Duration {
     // Without random numbers there are worse things to worry about.
     let [byte] = random::<1>().unwrap_or([128]);
     pause.saturating_mul(384 + u32::from(byte)) / 512

@@ -1,5 +1,6 @@
 //! What an application decides once, and the times that follow from it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,14 @@ pub struct Settings {
     pub hints: Option<Arc<dyn Hints>>,
     /// What other nodes call this one in their lists, at most 255 bytes. Defaults to nothing: it is for people to read.
     pub node_name: String,
+    /// A file in which live revocations are kept, ten bytes for each, beside the store that stays the truth: with it, a start
+    /// reads the log from where the file ends and not from its beginning. Written by [`Signoff::close`](crate::Signoff::close) and every ten
+    /// minutes.
+    /// A file that is missing, damaged, or not a copy of this very log is not used, and why is in the trace. Nobody but the
+    /// service should be able to write in its folder. After a restored backup use
+    /// [`Signoff::open_after_restore`](crate::Signoff::open_after_restore), which removes it. Defaults to `None`, because a
+    /// library writes no file that nobody asked for, and only with millions of live revocations is a start without it slow.
+    pub snapshot: Option<PathBuf>,
 }
 
 impl Settings {
@@ -144,6 +153,7 @@ impl Settings {
             reach: Reach::default(),
             hints: None,
             node_name: String::new(),
+            snapshot: None,
         }
     }
 

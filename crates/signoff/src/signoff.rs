@@ -19,6 +19,7 @@ use crate::refresh::Exchanges;
 use crate::restore::Restored;
 use crate::settings::Policy;
 use crate::signatures::Signatures;
+use crate::snapshot::{self, Snapshots};
 use crate::store::{Purged, SessionTarget, Target};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::touch::Touches;
@@ -58,6 +59,10 @@ struct Inner {
     purger: Arc<Purger>,
     /// Ends with the last clone.
     purging: Tender,
+    /// Writes the replica to a file, if there is one to be written.
+    snapshots: Option<Arc<Snapshots>>,
+    /// Ends with the last clone.
+    snapshotting: Option<Tender>,
 }
 
 /// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
@@ -112,8 +117,12 @@ impl Signoff {
         if let Some(restored) = restored {
             restored.raise_epoch(&*store, &policy, now).await?;
         }
-        let replica = Arc::new(Replica::with_limit(policy.settings.revocation_bytes));
-        catch_up(&*store, &replica).await?;
+        let file = policy.settings.snapshot.as_deref();
+        if let (Some(_), Some(file)) = (restored, file) {
+            snapshot::forget(file).await;
+        }
+        let (replica, from_file) = snapshot::restore(file, &*store, policy.settings.revocation_bytes).await?;
+        let replica = Arc::new(replica);
         let (node_store, node_clock) = (Arc::clone(&store), Arc::clone(&clock));
         let membership = Membership::join(node_store, Arc::clone(&replica), node_clock, &policy.settings).await?;
         // A person can log out with an expired token, as long as it may be of a living session.
@@ -123,6 +132,7 @@ impl Signoff {
         let keeper = Keeper::new(keys, keeper_store, Arc::clone(&replica), keeper_clock, accepted_for, signatures);
         let keeper = keeper.await?;
         let accepted = Arc::new(HighMark::default());
+        let snapshots = file.map(|file| Snapshots::new(file.to_owned(), Arc::clone(&replica), from_file));
         let purger = Purger::new(Arc::clone(&store), Arc::clone(&replica), Arc::clone(&clock), now);
         let worker = Worker {
             store: Arc::clone(&store),
@@ -152,6 +162,8 @@ impl Signoff {
             membership,
             purging: purger.start(policy.settings.purge_every),
             purger,
+            snapshotting: snapshots.as_ref().map(Snapshots::start),
+            snapshots,
             tender: keeper.start(),
             sweeper: finisher.as_ref().map(|finisher| Sweeper::start(Arc::clone(finisher))),
             finisher,
@@ -163,7 +175,8 @@ impl Signoff {
         })))
     }
 
-    /// Works off the queues of logouts, refreshes, logins and touches, and frees the store for another opening, if this is the last clone.
+    /// Works off the queues of logouts, refreshes, logins and touches, frees the store for another opening, and writes
+    /// [`Settings::snapshot`], if this is the last clone.
     pub async fn close(self) {
         if let Some(inner) = Arc::into_inner(self.0) {
             inner.purging.close().await;
@@ -181,6 +194,13 @@ impl Signoff {
             // Last: logouts that were queued may have waited for the others.
             if let Some(membership) = inner.membership {
                 membership.leave().await;
+            }
+            if let Some(task) = inner.snapshotting {
+                task.close().await;
+            }
+            // When nobody waits for this node any more, for a large file takes a while.
+            if let Some(snapshots) = inner.snapshots {
+                snapshots.write().await;
             }
         }
     }

@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+#[cfg(not(signoff_loom))]
+mod dump;
 #[cfg(signoff_loom)]
 mod interleavings;
 #[cfg(not(any(signoff_loom, signoff_shuttle)))]

@@ -1,13 +1,14 @@
 //! A private key in a file that only its owner can read.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::{Algorithm, SigningKey, crypto};
-use crate::{Error, ErrorKind, LogoutId};
+use crate::beside::{self, Existing};
+use crate::{Error, ErrorKind};
 
 impl SigningKey {
     /// The key in the file at `path`; when there is none, a new one, which the file then holds.
@@ -26,7 +27,8 @@ impl SigningKey {
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(path, &crypto::generate(algorithm)?).map_err(unavailable)?;
+                let key = crypto::generate(algorithm)?;
+                beside::write(path, Existing::Kept, |file| file.write_all(&key)).map_err(unavailable)?;
                 // Read back rather than returned: another process may have been first.
                 read(path).map_err(unavailable)?
             }
@@ -56,33 +58,6 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     file.take(4096).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Writes beside, makes durable, then links into place, which fails when somebody was faster.
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unique = LogoutId::generate().map_err(io::Error::other)?.fingerprint();
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{unique}.new"));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let result = options.open(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        match fs::hard_link(&beside, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result,
-        }
-    });
-    let removed = fs::remove_file(&beside);
-    result.and(removed)?;
-    #[cfg(unix)]
-    if let Some(parent) = path.parent() {
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }
 
 fn unavailable(error: io::Error) -> Error {

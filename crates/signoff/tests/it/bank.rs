@@ -25,7 +25,7 @@ pub(crate) fn settings(delivery: Delivery) -> Settings {
     settings
 }
 
-pub(crate) fn secs(secs: u64) -> Duration {
+pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 

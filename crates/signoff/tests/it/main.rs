@@ -30,6 +30,7 @@ mod refresh_faults;
 mod refresh_model;
 mod sessions;
 mod snapshot;
+mod snapshot_file;
 mod step_up;
 mod strictness;
 mod times;
