@@ -225,9 +225,9 @@ impl Replica {
         sound.then(|| Dump::new(&self.set, recent))
     }
 
-    /// The position of the newest entry of the log that it has; it grows when there is something new to [dump](Self::dump).
-    pub fn newest(&self) -> Option<Position> {
-        lock(&self.progress.turn).recent.back().map(Revocation::position)
+    /// The newest entry of the log that it has; another one when there is something new to [dump](Self::dump).
+    pub fn newest(&self) -> Option<Revocation> {
+        lock(&self.progress.turn).recent.back().cloned()
     }
 
     /// Forgets what expired at or before `horizon`; see [`RevocationSet::purge`].

@@ -21,7 +21,7 @@ use crate::store::{Seated, Store};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Position, steps};
 
-pub(crate) use catch_up::catch_up;
+pub(crate) use catch_up::{catch_up, catch_up_on_same_log, read_on};
 pub(crate) use verbs::{Creates, Ending, SignOffs};
 pub(crate) use worker::{HighMark, Worker, unreadable_clock};
 

@@ -156,6 +156,7 @@ impl Worker {
         let [_, before, after, in_force] = V::STEPS;
         steps::reached(before);
         let now = self.now()?;
+        let before_all = self.replica.applied();
         let (mut outcomes, page) = match V::run(&*self.store, requests, now).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -166,6 +167,12 @@ impl Worker {
         steps::reached(after);
         if outcomes.len() != requests.len() {
             return Err(Error::new(ErrorKind::Internal, "the store answered for another number of requests"));
+        }
+        if page.as_ref().is_some_and(|page| page.after < before_all) {
+            // Nothing that was revoked in the lost stretch is known to the store any more. What is here knows, but not of what
+            // happens there.
+            self.replica.distrust();
+            return Err(Error::new(ErrorKind::Data, "the log ends before what was read of it: the store went back"));
         }
         let applied = page.as_ref().map_or(Ok(Position::ZERO), |page| self.replica.apply(page));
         match applied {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use signoff_revocation::Permit;
 
 use super::{Member, lock};
-use crate::commit::catch_up;
+use crate::commit::catch_up_on_same_log;
 use crate::panics::unless_panicking;
 use crate::{Error, ErrorKind, NodeId};
 
@@ -74,7 +74,8 @@ impl Member {
     async fn read_log(&self) -> Result<(), Error> {
         loop {
             let before = self.replica.applied();
-            match self.in_time(catch_up(&*self.store, &self.replica)).await {
+            let read = catch_up_on_same_log(&*self.store, &self.replica, self.clock.wall());
+            match self.in_time(read).await {
                 Err(error) if error.kind() == ErrorKind::Unavailable && self.replica.applied() > before => {}
                 Err(error) => {
                     // The log is damaged, or shorter than what was applied: the store went back, and nothing here can be

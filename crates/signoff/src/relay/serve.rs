@@ -6,6 +6,7 @@ use signoff_revocation::{LogPage, Revocation};
 use tokio::task::JoinHandle;
 
 use super::{Answer, Inner, Question, lock};
+use crate::commit::read_on;
 use crate::panics::unless_panicking;
 use crate::store::LogRead;
 use crate::{Error, ErrorKind, NodeId, Position};
@@ -75,6 +76,15 @@ impl Head {
             self.entries.drain(..too_many);
         }
     }
+
+    /// What was read for one node, and reaches to where this begins, will do for the next.
+    fn add_before(&mut self, read: &LogRead) {
+        let missing = read.page.entries.iter().take_while(|entry| entry.position() <= self.from);
+        if read.page.after < self.from && read.page.through >= self.from && self.entries.len() < KEPT {
+            self.entries.splice(..0, missing.cloned());
+            self.from = read.page.after;
+        }
+    }
 }
 
 /// The tasks of a relay.
@@ -142,7 +152,11 @@ impl Inner {
         match kept {
             Some(read) => Ok(read),
             // Of a node that begins, or was away for long.
-            None => self.in_time(self.store.log_after(after, limit)).await,
+            None => {
+                let read = self.in_time(self.store.log_after(after, limit)).await?;
+                lock(&self.head).add_before(&read);
+                Ok(read)
+            }
         }
     }
 
@@ -165,14 +179,15 @@ impl Inner {
         Ok(id)
     }
 
-    /// Reads the log to its head.
+    /// Reads the log to its head, if it is the one that was read before.
     async fn read(&self) -> Result<(), Error> {
         loop {
-            let from = lock(&self.head).head;
-            let read = self.in_time(self.store.log_after(from, PAGE)).await?;
-            if read.head < from {
-                return Err(Error::new(ErrorKind::Data, "the log ends before what was read of it"));
-            }
+            let (newest, from) = {
+                let head = lock(&self.head);
+                (head.entries.last().cloned(), head.head)
+            };
+            let read = read_on(&*self.store, newest.as_ref(), from, self.clock.wall(), PAGE);
+            let read = self.in_time(read).await?;
             let is_all = read.page.through >= read.head;
             if !is_all && read.page.through <= from {
                 return Err(Error::new(ErrorKind::Internal, "the store returned a log page that leads nowhere"));

@@ -45,7 +45,7 @@ pub(crate) async fn restore(
     if let Some(path) = file
         && let Some(replica) = load(path, store, limit).await
     {
-        let from_file = replica.newest();
+        let from_file = replica.newest().map(|entry| entry.position());
         match catch_up(store, &replica).await {
             Ok(()) => return Ok((replica, from_file)),
             // The memory may just suffice for the log and not for this. No file is a reason not to start.
@@ -145,7 +145,7 @@ impl Snapshots {
 
     fn write_now(&self) -> io::Result<()> {
         let mut written = self.written.lock().unwrap_or_else(|poison| poison.into_inner());
-        if self.replica.newest() == *written {
+        if self.replica.newest().map(|entry| entry.position()) == *written {
             return Ok(());
         }
         // None when the log went back: then nothing here is worth keeping.

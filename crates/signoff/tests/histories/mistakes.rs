@@ -2,7 +2,7 @@
 //! is told by its store and its clock.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use signoff::Position;
@@ -57,6 +57,8 @@ const LAG: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(crate) struct Distortion {
     heard: AtomicBool,
+    /// Where the log ended when it was read last.
+    told: AtomicU64,
     /// Where the log ended, and when.
     heads: Mutex<Vec<(Duration, Position)>>,
 }
@@ -70,26 +72,27 @@ impl Distortion {
     /// What the node is told instead of what it has read. The first read, which loads the log, is as it should be.
     pub(crate) fn distort(&self, mistake: Option<Mistake>, mut read: LogRead, now: Duration) -> LogRead {
         let after = read.page.after;
-        match mistake {
+        let told = Position::new(self.told.load(Ordering::SeqCst)).unwrap().max(after);
+        let read = match mistake {
             Some(Mistake::HintsOnly) if after > Position::ZERO && !self.heard.swap(false, Ordering::SeqCst) => {
-                ending_at(read, after)
+                ending_at(read, told)
             }
-            // Of entries that came at once, the first began earlier and ended later: it was not there yet.
-            Some(Mistake::Sequence) if read.page.entries.len() > 1 => {
-                read.page.entries.remove(0);
+            // Of entries that came at once, the first began earlier and ended later: it was not there yet. (Before it stands
+            // the one that was read last, which has to be there.)
+            Some(Mistake::Sequence) if read.page.entries.len() > 2 => {
+                read.page.entries.remove(1);
                 read
             }
-            Some(Mistake::Standby) => {
+            Some(Mistake::Standby) if after > Position::ZERO => {
                 let mut heads = self.heads.lock().unwrap();
                 heads.push((now, read.head));
-                if after == Position::ZERO {
-                    return read;
-                }
                 let copied = heads.iter().rev().find(|(seen, _)| *seen + LAG <= now).map_or(after, |(_, head)| *head);
-                ending_at(read, copied.max(after))
+                ending_at(read, copied.max(told))
             }
             _ => read,
-        }
+        };
+        self.told.store(read.head.get(), Ordering::SeqCst);
+        read
     }
 }
 

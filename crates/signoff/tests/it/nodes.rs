@@ -37,12 +37,16 @@ impl Fleet {
     }
 
     async fn join_with(&self, reach: Reach, hints: Option<Arc<dyn Hints>>) -> Node {
+        self.join_by(reach, hints, Arc::new(SystemClock::new())).await
+    }
+
+    async fn join_by(&self, reach: Reach, hints: Option<Arc<dyn Hints>>, clock: Arc<dyn Clock>) -> Node {
         let store = FailingStore::new(self.store.another());
         let switch = store.switch();
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         (settings.reach, settings.hints) = (reach, hints);
         let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &self.key).unwrap());
-        Node { signoff: Signoff::open(store, keys, settings).await.unwrap(), switch }
+        Node { signoff: Signoff::open_with_clock(store, keys, settings, clock).await.unwrap(), switch }
     }
 }
 
@@ -258,4 +262,89 @@ async fn an_expelled_node_stops_and_joins_under_another_id() {
     within(LEASE, back).await;
     assert!(a.signoff.may_answer());
     drop(Arc::new(a));
+}
+
+/// Until the node says of a good token that it cannot know.
+async fn becomes_stale(node: &Node, token: &str) {
+    let stale = async {
+        while node.signoff.verify(token).err() != Some(Rejection::Stale) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(LEASE, stale).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_went_back_is_not_believed() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await);
+    let first = a.log_in().await;
+    let _ = a.signoff.log_out(&[&first], Cause::logout()).await.unwrap();
+    let (backup, token, other) = (fleet.store.to_snapshot().unwrap(), a.log_in().await, a.log_in().await);
+    let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
+
+    fleet.store.go_back(&backup).unwrap();
+    for node in [&a, &b] {
+        assert!(node.signoff.verify(&token).is_err());
+        becomes_stale(node, &other).await;
+        let failed = node.signoff.log_in(Login::new(Subject::new("bob").unwrap())).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Data, "{failed}");
+    }
+    // For good: what they know and what the store knows are two things.
+    tokio::time::sleep(LEASE).await;
+    assert!(!a.signoff.may_answer() || a.signoff.verify(&other).err() == Some(Rejection::Stale));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_went_back_and_on_is_not_believed() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.join(Reach::Everywhere).await, fleet.join(Reach::Everywhere).await);
+    let first = a.log_in().await;
+    let _ = a.signoff.log_out(&[&first], Cause::logout()).await.unwrap();
+    let (backup, token, other) = (fleet.store.to_snapshot().unwrap(), a.log_in().await, a.log_in().await);
+    let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
+
+    // Two primaries: this one went another way, and is further now. Its head tells nothing.
+    let elsewhere = Fleet { store: MemoryStore::shared(LEASE), key: fleet.key.clone() };
+    elsewhere.store.go_back(&backup).unwrap();
+    let c = elsewhere.join(Reach::Local).await;
+    let third = c.log_in().await;
+    let _ = c.signoff.log_out(&[&third], Cause::logout()).await.unwrap();
+    fleet.store.go_back(&elsewhere.store.to_snapshot().unwrap()).unwrap();
+    for node in [&a, &b] {
+        assert!(node.signoff.verify(&token).is_err());
+        becomes_stale(node, &other).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_was_purged_is_not_missed() {
+    let clock = signoff::time::ManualClock::new(signoff::time::Timestamp::from_secs(1_800_000_000).unwrap());
+    let fleet = Fleet::new();
+    let a = fleet.join_by(Reach::Everywhere, None, Arc::new(clock.clone())).await;
+    let token = a.log_in().await;
+    let _ = a.signoff.log_out(&[&token], Cause::logout()).await.unwrap();
+    let step = async |by: Duration| {
+        // In small steps, or every lease would be over at once.
+        for _ in 0..by.as_secs() / 14_400 {
+            clock.advance(Duration::from_secs(14_400));
+            tokio::time::sleep(HOLDER / 8).await;
+        }
+    };
+    step(Duration::from_secs(4 * 86_400)).await;
+    let purged = async {
+        while a.signoff.purge().await.unwrap().revocations == 0 {
+            clock.advance(Duration::from_secs(3_600));
+            tokio::time::sleep(HOLDER / 8).await;
+        }
+    };
+    within(10 * LEASE, purged).await;
+    let renewals = a.signoff.node_metrics().unwrap().renewals;
+    let goes_on = async {
+        while a.signoff.node_metrics().unwrap().renewals < renewals + 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(3 * LEASE, goes_on).await;
+    assert!(a.signoff.verify(&a.log_in().await).is_ok());
 }

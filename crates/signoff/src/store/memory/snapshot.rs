@@ -37,6 +37,20 @@ impl MemoryStore {
         *store.lock()? = snapshot.into_state()?;
         Ok(store)
     }
+
+    /// Puts everything back to what [`MemoryStore::to_snapshot`] wrote, under whoever uses the store: as when a database is
+    /// restored from a backup, or a standby takes over that lacks the last commits. Nodes' rows are gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoryStore::from_snapshot`].
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+    pub fn go_back(&self, snapshot: &[u8]) -> Result<(), Error> {
+        let earlier = Self::from_snapshot(snapshot)?;
+        *self.lock()? = std::mem::take(&mut *earlier.lock()?);
+        Ok(())
+    }
 }
 
 fn broken() -> Error {
