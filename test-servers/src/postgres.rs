@@ -146,7 +146,16 @@ impl Postgres {
     ///
     /// There is no free port.
     pub fn line(&self) -> Result<Proxy, Failure> {
-        Proxy::to(&self.server.folder().join(".s.PGSQL.5432"))
+        Proxy::to(&self.socket())
+    }
+
+    /// Lets a line that led to another server lead here.
+    pub fn take_over(&self, line: &Proxy) {
+        line.lead_to(&self.socket());
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.server.folder().join(".s.PGSQL.5432")
     }
 
     /// The URL of a database of this server, by way of such a line.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Proxy {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where new connections lead.
+    server: PathBuf,
     /// How many bytes have passed.
     there: u64,
     back: u64,
@@ -67,16 +69,23 @@ impl Proxy {
     pub fn to(socket: &Path) -> Result<Self, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let state = Arc::new(Mutex::new(State::default()));
-        let (accepting, socket) = (Arc::clone(&state), socket.to_owned());
+        let state = Arc::new(Mutex::new(State { server: socket.to_owned(), ..State::default() }));
+        let accepting = Arc::clone(&state);
         // Ends with the process, as the servers do.
-        thread::spawn(move || accept(&listener, &socket, &accepting));
+        thread::spawn(move || accept(&listener, &accepting));
         Ok(Self { port, state })
     }
 
     /// The port.
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// From now on the line leads to another server; what there was is cut.
+    pub(crate) fn lead_to(&self, socket: &Path) {
+        let mut state = lock(&self.state);
+        socket.clone_into(&mut state.server);
+        state.lines.drain(..).for_each(|(line, _)| line.cut());
     }
 
     /// How many bytes have passed this way.
@@ -154,7 +163,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(|poison| poison.into_inner())
 }
 
-fn accept(listener: &TcpListener, socket: &Path, state: &Arc<Mutex<State>>) {
+fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>) {
     for client in listener.incoming() {
         let Ok(client) = client else { continue };
         let mut held = lock(state);
@@ -162,7 +171,7 @@ fn accept(listener: &TcpListener, socket: &Path, state: &Arc<Mutex<State>>) {
         if held.closed {
             continue;
         }
-        let Ok(server) = UnixStream::connect(socket) else { continue };
+        let Ok(server) = UnixStream::connect(&held.server) else { continue };
         // Small pieces are what the tests are about.
         let _ = client.set_nodelay(true);
         let line = Arc::new(Line { client, server });

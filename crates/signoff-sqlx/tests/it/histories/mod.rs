@@ -90,7 +90,7 @@ fn servers() -> [&'static Server; 2] {
 #[test]
 fn no_history_breaks_the_promise() {
     let count = std::env::var("SIGNOFF_HISTORIES").ok().map(|count| count.parse::<u64>().unwrap());
-    let (rough, calm) = (Duration::from_secs(if count.is_some() { 12 } else { 9 }), Duration::from_secs(2));
+    let (rough, calm) = (Duration::from_secs(if count.is_some() { 17 } else { 9 }), Duration::from_secs(2));
     let sum = Mutex::new(Checked::default());
     thread::scope(|scope| {
         for server in servers() {
