@@ -21,6 +21,7 @@ mod nodes;
 mod ordering;
 mod purges;
 mod refresh;
+mod relays;
 mod replacing;
 mod restore;
 mod server_crash;

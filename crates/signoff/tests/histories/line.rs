@@ -30,6 +30,12 @@ pub(crate) trait Line: Debug + Send + Sync + 'static {
     fn page(&self) -> u32 {
         u32::MAX
     }
+    /// Something is asked of the store.
+    fn note(&self, _what: &'static str) {}
+    /// Waits for the turn to commit, which lasts until the result is dropped.
+    fn turn(&self) -> impl Future<Output = Box<dyn Send>> + Send {
+        std::future::ready(Box::new(()) as Box<dyn Send>)
+    }
 }
 
 /// A store at the other end of a line.
@@ -127,8 +133,13 @@ impl<S: Store, L: Line> Store for Far<S, L> {
     }
 
     async fn sign_off(&self, batch: &[SignOff], now: Timestamp) -> Result<SignedOff, Error> {
-        let batch = batch.to_vec();
-        self.send(move |store| async move { store.sign_off(&batch, now).await }).await
+        let (batch, line) = (batch.to_vec(), Arc::clone(&self.line));
+        self.line.note("commits");
+        self.send(move |store| async move {
+            let _turn = line.turn().await;
+            store.sign_off(&batch, now).await
+        })
+        .await
     }
 
     async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
@@ -139,6 +150,7 @@ impl<S: Store, L: Line> Store for Far<S, L> {
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         // Pages of a few entries, so that reading one is not the same as reading all.
         let limit = limit.min(self.line.page());
+        self.line.note("log reads");
         let read = self.send(move |store| async move { store.log_after(after, limit).await }).await?;
         Ok(self.distortion.distort(self.mistake, read, self.line.elapsed()))
     }
@@ -195,6 +207,7 @@ impl<S: Store, L: Line> Nodes for Far<S, L> {
 
     async fn renew(&self, id: &NodeId, applied: Position) -> Result<bool, Error> {
         let (id, mistake) = (*id, self.mistake);
+        self.line.note("renewals");
         self.send(move |store| async move {
             let nodes = of_nodes(&*store)?;
             let applied = match mistake {
@@ -212,6 +225,7 @@ impl<S: Store, L: Line> Nodes for Far<S, L> {
     }
 
     async fn behind(&self, position: Position) -> Result<Vec<Node>, Error> {
+        self.line.note("row reads");
         self.send(move |store| async move { of_nodes(&*store)?.behind(position).await }).await
     }
 
@@ -226,6 +240,7 @@ impl<S: Store, L: Line> Nodes for Far<S, L> {
     }
 
     async fn announce(&self) -> Result<(), Error> {
+        self.line.note("hints");
         self.send(move |store| async move { of_nodes(&*store)?.announce().await }).await
     }
 

@@ -12,6 +12,7 @@ mod histories;
 mod fleet;
 mod relays;
 mod rules;
+mod scale;
 mod world;
 
 use std::sync::Mutex;
