@@ -1,5 +1,6 @@
 //! A broker, and what others can do to it.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use signoff_nats::NatsHints;
 use signoff_redis::RedisHints;
 use signoff_test_servers::{Nats, Redis};
 
-#[derive(Debug)]
 pub(crate) enum Broker {
     Nats(Nats),
     Redis(Redis),
@@ -18,6 +18,15 @@ pub(crate) enum Broker {
 
 /// Where the nodes of these tests meet.
 pub(crate) const TOPIC: &str = "bank.logouts";
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nats(_) => "NATS",
+            Self::Redis(_) => "Redis",
+        })
+    }
+}
 
 impl Broker {
     pub(crate) fn each() -> [Self; 2] {

@@ -55,41 +55,76 @@ async fn an_outage_counts_as_heard_when_it_begins_and_when_it_is_over() {
     }
 }
 
-/// Passes bytes on until it is stalled; then both ends wait.
-async fn relay(to: u16) -> (u16, watch::Sender<bool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (stall, stalled) = watch::channel(false);
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let mut stalled = stalled.clone();
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-                let stalls = tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => false,
-                    stalls = stalled.wait_for(|stalled| *stalled) => stalls.is_ok(),
-                };
-                if stalls {
-                    std::future::pending().await
-                }
-            });
+/// Passes bytes on.
+struct Relay {
+    port: u16,
+    /// Counts how often all connections were cut.
+    cuts: watch::Sender<u32>,
+    stalled: watch::Sender<bool>,
+}
+
+impl Relay {
+    async fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (cuts, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
+        let (cut, stall) = (cuts.subscribe(), stalled.subscribe());
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                tokio::spawn(pass(client, server, cut.clone(), stall.clone()));
+            }
+        });
+        Self { port, cuts, stalled }
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+async fn pass(mut client: TcpStream, server: u16, mut cuts: watch::Receiver<u32>, mut stalled: watch::Receiver<bool>) {
+    let before = *cuts.borrow_and_update();
+    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+    let stalls = tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => false,
+        _ = cuts.wait_for(|cuts| *cuts > before) => false,
+        stalls = stalled.wait_for(|stalled| *stalled) => stalls.is_ok(),
+    };
+    // Both ends are held open, and wait.
+    if stalls {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_breaks_is_found_out_though_the_next_is_there_at_once() {
+    for broker in Broker::each() {
+        let relay = Relay::to(broker.port()).await;
+        let hints = broker.hints_at(&relay.address(), None);
+        heard("at first", &hints).await.unwrap();
+        for _ in 0..3 {
+            hints.announce().await.unwrap();
+            heard("its own voice", &hints).await.unwrap();
+            relay.cuts.send_modify(|cuts| *cuts += 1);
+            assert!(heard("the end", &hints).await.is_err());
+            heard("the return", &hints).await.unwrap();
+            silence("the return", &hints).await;
         }
-    });
-    (port, stall)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_half_open_is_found_out() {
     for broker in Broker::each() {
-        let (port, stall) = relay(broker.port()).await;
-        let hints = broker.hints_at(&format!("127.0.0.1:{port}"), Some(Duration::from_millis(100)));
+        let relay = Relay::to(broker.port()).await;
+        let hints = broker.hints_at(&relay.address(), Some(Duration::from_millis(100)));
         heard("at first", &hints).await.unwrap();
         // The server is asked meanwhile whether it is there, and that is no hint.
         assert!(timeout(Duration::from_millis(2_500), hints.heard()).await.is_err(), "{broker:?}");
         hints.announce().await.unwrap();
         heard("its own voice", &hints).await.unwrap();
-        stall.send(true).unwrap();
+        relay.stalled.send_replace(true);
         assert!(timeout(2 * SOON, hints.heard()).await.expect("in time").is_err(), "{broker:?}");
         let _ = timeout(SOON, hints.announce()).await.expect("it does not hang");
     }
