@@ -93,7 +93,7 @@ async fn pass(mut client: TcpStream, server: u16, mut cuts: watch::Receiver<u32>
     };
     // Both ends are held open, and wait.
     if stalls {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
