@@ -1,4 +1,4 @@
-//! Private PostgreSQL, MariaDB and Redis servers for tests and benches, from the binaries of the machine.
+//! Private PostgreSQL, MariaDB, Redis and NATS servers for tests and benches, from the binaries of the machine.
 //!
 //! Each server has a temporary folder and a socket of its own and ends with the process that started it, however that
 //! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
@@ -10,6 +10,7 @@
 
 mod guard;
 mod mariadb;
+mod nats;
 mod peer;
 mod postgres;
 mod programs;
@@ -20,6 +21,7 @@ mod template;
 // The public interface is:
 pub use guard::Failure;
 pub use mariadb::MariaDb;
+pub use nats::Nats;
 pub use peer::Peer;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Spoil, Way};

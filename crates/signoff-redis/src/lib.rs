@@ -1,7 +1,9 @@
-//! Sessions that another session crate keeps in Redis end with [signoff](https://docs.rs/signoff)'s.
+//! What Redis can do for [signoff](https://docs.rs/signoff): [`RedisHints`] wakes the nodes of a shared database, and
+//! [`RedisSessions`] ends the sessions that another session crate keeps there.
 //!
-//! It deletes keys, and nothing else: it stores no sessions and no revocations in Redis. What is finished when, and what
-//! happens when Redis is down, is signoff's: see `signoff::elsewhere`.
+//! No sessions and no revocations of signoff's are stored in Redis, and no logout depends on it but those that have a session
+//! there to end. The one publishes empty messages, the other deletes keys. What is finished when, and what happens when Redis
+//! is down, is signoff's: see `signoff::elsewhere`, and `docs/consistency.md` for nodes.
 //!
 //! ```no_run
 //! use signoff::{Destroyers, Login, Settings, Subject};
@@ -21,7 +23,9 @@
 //! Encrypted connections (`rediss://`) need a TLS feature of the crate `redis`, which the application turns on.
 
 mod connection;
+mod hints;
 mod sessions;
 
 // The public interface is:
+pub use hints::RedisHints;
 pub use sessions::RedisSessions;

@@ -1,0 +1,102 @@
+//! A broker, and what others can do to it.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signoff::store::Hints;
+use signoff_nats::NatsHints;
+use signoff_redis::RedisHints;
+use signoff_test_servers::{Nats, Redis};
+
+pub(crate) enum Broker {
+    Nats(Nats),
+    Redis(Redis),
+}
+
+/// Where the nodes of these tests meet.
+pub(crate) const TOPIC: &str = "bank.logouts";
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nats(_) => "NATS",
+            Self::Redis(_) => "Redis",
+        })
+    }
+}
+
+impl Broker {
+    pub(crate) fn each() -> [Self; 2] {
+        [Self::Nats(Nats::start().unwrap()), Self::Redis(Redis::start().unwrap())]
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Nats(nats) => nats.port(),
+            Self::Redis(redis) => redis.port(),
+        }
+    }
+
+    pub(crate) fn hints(&self) -> Arc<dyn Hints> {
+        self.hints_at(&format!("127.0.0.1:{}", self.port()), None)
+    }
+
+    /// By way of another address, with another patience.
+    pub(crate) fn hints_at(&self, address: &str, limit: Option<Duration>) -> Arc<dyn Hints> {
+        match self {
+            Self::Nats(_) => {
+                let hints = NatsHints::open(&format!("nats://{address}"), TOPIC).unwrap();
+                Arc::new(match limit {
+                    Some(limit) => hints.within(limit),
+                    None => hints,
+                })
+            }
+            Self::Redis(_) => {
+                let hints = RedisHints::open(&format!("redis://{address}"), TOPIC).unwrap();
+                Arc::new(match limit {
+                    Some(limit) => hints.within(limit),
+                    None => hints,
+                })
+            }
+        }
+    }
+
+    pub(crate) fn crash(&self) {
+        tokio::task::block_in_place(|| match self {
+            Self::Nats(nats) => nats.crash().unwrap(),
+            Self::Redis(redis) => redis.crash().unwrap(),
+        });
+    }
+
+    pub(crate) fn start_again(&self) {
+        tokio::task::block_in_place(|| match self {
+            Self::Nats(nats) => nats.start_again().unwrap(),
+            Self::Redis(redis) => redis.start_again().unwrap(),
+        });
+    }
+
+    /// Somebody else publishes, with none of our code. When it returns the broker has taken everything.
+    pub(crate) fn shout(&self, topic: &str, what: &str, times: usize) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let answers = BufReader::new(stream.try_clone().unwrap()).lines();
+        let length = what.len();
+        match self {
+            Self::Nats(_) => {
+                stream.write_all(b"CONNECT {\"verbose\":false}\r\n").unwrap();
+                stream.write_all(format!("PUB {topic} {length}\r\n{what}\r\n").repeat(times).as_bytes()).unwrap();
+                stream.write_all(b"PING\r\n").unwrap();
+                assert!(answers.map(Result::unwrap).any(|line| line == "PONG"));
+            }
+            Self::Redis(_) => {
+                let name = topic.len();
+                let publish = format!("*3\r\n$7\r\nPUBLISH\r\n${name}\r\n{topic}\r\n${length}\r\n{what}\r\n");
+                stream.write_all(publish.repeat(times).as_bytes()).unwrap();
+                assert!(answers.map(Result::unwrap).take(times).all(|line| line.starts_with(':')));
+            }
+        }
+    }
+}
