@@ -5,6 +5,7 @@
 //! `SIGNOFF_SEEDS=20000` tries so many of them, `SIGNOFF_SEED=17` tells in words what happens in one.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::print_stdout, reason = "what happened is there to be read")]
 
 #[path = "../histories/mod.rs"]
 mod histories;

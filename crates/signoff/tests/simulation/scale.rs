@@ -45,7 +45,7 @@ impl Line for Cable {
     }
 
     async fn forged(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn elapsed(&self) -> Duration {
@@ -149,7 +149,8 @@ fn figures(nodes: usize, relays: usize, per_second: u64, takers: usize) -> Figur
     let figures = runtime.block_on(measure(nodes, relays, per_second, takers));
     let Figures { asked, median, p99, .. } = &figures;
     println!(
-        "{nodes} nodes, {relays} relays, {per_second} logouts/s: {asked:?} per second; p50 {median:?}, p99 {p99:?}"
+        "{nodes} nodes, {relays} relays, {per_second} logouts/s on {takers} nodes: {asked:?} per second; p50 {median:?}, p99 \
+         {p99:?}"
     );
     figures
 }

@@ -4,6 +4,8 @@
 //!
 //! `SIGNOFF_HISTORIES=100` makes so many on each database, some at a time.
 
+#![allow(clippy::print_stdout, reason = "what happened is there to be read")]
+
 mod fleet;
 #[path = "../../../../signoff/tests/histories/mod.rs"]
 mod history;
@@ -127,7 +129,7 @@ fn every_mistake_is_noticed() {
         for mistake in mistakes {
             let missed = &missed;
             scope.spawn(move || {
-                for seed in 0..6 {
+                for seed in 0..12 {
                     let rough = Duration::from_secs(9);
                     let calm = Duration::ZERO;
                     let plan = Plan { seed: 3 * seed, mistake: Some(mistake), opaque: false, rough, calm };

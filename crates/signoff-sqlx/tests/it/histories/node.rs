@@ -34,7 +34,7 @@ impl Line for Direct {
     }
 
     async fn forged(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn elapsed(&self) -> Duration {
@@ -105,7 +105,7 @@ async fn child() {
             let words: Vec<&str> = order.split(' ').collect();
             match words.as_slice() {
                 ["in", id, subject] => {
-                    runtime.spawn(log_in(signoff.clone(), (*id).to_owned(), Subject::new(*subject).unwrap()));
+                    runtime.spawn(log_in(signoff.clone(), (*id).to_owned(), Subject::new(subject).unwrap()));
                 }
                 ["out", id, how, subject, token] => {
                     let words = [*how, *subject, *token].map(str::to_owned);
