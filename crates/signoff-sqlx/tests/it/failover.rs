@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signoff::time::{Clock, SystemClock};
 use signoff::{Algorithm, Cause, Delivery, ErrorKind, KeySet, Rejection, Settings, SigningKey, Signoff};
 use signoff_test_servers::{Postgres, Proxy};
 
-use crate::service::{BOTH, Database, accepts, alice, log_in, serve};
+use crate::service::{BOTH, Database, accepts, alice, log_in, serve, until};
 
 const SESSIONS: usize = 120;
 
@@ -91,15 +90,6 @@ async fn two_nodes(primary: &Postgres, url: &str) -> Vec<(Signoff, Proxy)> {
         nodes.push((node, line));
     }
     nodes
-}
-
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let clock = SystemClock::new();
-    let began = clock.elapsed();
-    while !is_so().await {
-        assert!(clock.elapsed() - began < Duration::from_secs(60), "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,12 @@
 //! Relays on real databases.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use signoff::relay::{Relay, RelayKey, RelayLink, RelaySettings, Relayed};
 use signoff::time::{Clock, SystemClock};
 use signoff::{Algorithm, Cause, Error, ErrorKind, KeySet, Rejection, Settings, SigningKey, Signoff};
 
-use crate::service::{Database, LEASE, log_in};
+use crate::service::{Database, LEASE, log_in, until};
 
 /// A relay in the same process, which can be gone.
 #[derive(Debug, Default)]
@@ -38,15 +37,6 @@ async fn node(database: &Database, links: &[&Arc<Near>]) -> Signoff {
     let store = Relayed::new(database.share().await.unwrap(), key(), links).unwrap();
     let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
     Signoff::open(store, keys, Settings::new("https://bank.example", "https://bank.example/api")).await.unwrap()
-}
-
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let clock = SystemClock::new();
-    let began = clock.elapsed();
-    while !is_so().await {
-        assert!(clock.elapsed() - began < Duration::from_secs(60), "never: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

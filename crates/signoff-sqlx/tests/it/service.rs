@@ -1,7 +1,9 @@
 //! What the tests have in common: a service on a store, and the servers that stores are on.
 
 use std::path::Path;
+use std::time::Duration;
 
+use signoff::time::{Clock, SystemClock};
 use signoff::{Algorithm, Delivery, Error, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Store, Subject};
 use signoff_sqlx::{MySqlStore, PostgresStore, ServerOptions, SqliteStore};
 use signoff_test_servers::{MariaDb, Postgres, Proxy};
@@ -47,7 +49,7 @@ pub(crate) async fn each_store() -> Vec<(&'static str, Box<dyn Store>, Option<Te
 }
 
 /// Of nodes.
-pub(crate) const LEASE: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 /// A new, empty database on a server.
 #[derive(Clone, Debug)]
@@ -139,4 +141,14 @@ pub(crate) async fn log_in(signoff: &Signoff) -> String {
 
 pub(crate) async fn accepts(signoff: &Signoff, token: &str) -> bool {
     signoff.authenticate(token).await.is_ok()
+}
+
+/// Waits for something that has to happen, however busy the machine is.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let clock = SystemClock::new();
+    let began = clock.elapsed();
+    while !is_so().await {
+        assert!(clock.elapsed() - began < Duration::from_secs(60), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
