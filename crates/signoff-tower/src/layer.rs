@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::request::{Auth, Storage, Web, context};
+use crate::request::{Auth, Fenced, Storage, Web, context};
 
 /// Reads the session cookie or the bearer token of every request and verifies it; both at once are answered with 400.
 ///
@@ -28,8 +28,8 @@ pub struct SignoffLayer {
 impl SignoffLayer {
     /// A layer for this service, with the description of its session cookie.
     pub fn new(signoff: Signoff, cookie: CookieSpec) -> Self {
-        let (origins, unproven, storage) = (Vec::new(), Unproven::Allow, Storage::Clear);
-        Self { web: Arc::new(Web { signoff, cookie, origins, unproven, storage }) }
+        let (origins, unproven, storage, fenced) = (Vec::new(), Unproven::Allow, Storage::Clear, Fenced::Reject);
+        Self { web: Arc::new(Web { signoff, cookie, origins, unproven, storage, fenced }) }
     }
 
     /// Also lets pages of this origin, `scheme://host[:port]`, send state-changing requests. The origin that `Host` names
@@ -53,6 +53,31 @@ impl SignoffLayer {
     #[must_use]
     pub fn unproven(mut self, unproven: Unproven) -> Self {
         Arc::make_mut(&mut self.web).unproven = unproven;
+        self
+    }
+}
+
+/// What differs between routes.
+impl SignoffLayer {
+    /// What is done while this node cannot know who was logged out. Defaults to [`Fenced::Reject`], because other nodes can.
+    ///
+    /// A second layer around some routes decides for those:
+    ///
+    /// ```no_run
+    /// # use axum::{Router, routing::get};
+    /// # use signoff::{CookieSpec, Signoff};
+    /// # use signoff_tower::{Fenced, Live, SignoffLayer};
+    /// # async fn page(_: Live) {}
+    /// # async fn statement(_: Live) {}
+    /// # fn app(signoff: Signoff) -> Result<Router, signoff::Error> {
+    /// let layer = SignoffLayer::new(signoff, CookieSpec::host("signoff")?);
+    /// let patient = Router::new().route("/statement", get(statement)).layer(layer.clone().fenced(Fenced::ReadThrough));
+    /// let app = Router::new().route("/", get(page)).merge(patient).layer(layer);
+    /// # Ok(app) }
+    /// ```
+    #[must_use]
+    pub fn fenced(mut self, fenced: Fenced) -> Self {
+        Arc::make_mut(&mut self.web).fenced = fenced;
         self
     }
 }

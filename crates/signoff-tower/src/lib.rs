@@ -51,7 +51,7 @@ pub use answer::Answer;
 #[cfg(feature = "axum")]
 pub use extract::{FromOurPages, Live};
 pub use layer::{SignoffLayer, SignoffService};
-pub use request::Auth;
+pub use request::{Auth, Fenced};
 
 /// The browser module: an ES module without dependencies, to be served as `text/javascript`.
 ///

@@ -18,6 +18,20 @@ pub(crate) struct Web {
     pub(crate) origins: Vec<String>,
     pub(crate) unproven: Unproven,
     pub(crate) storage: Storage,
+    pub(crate) fenced: Fenced,
+}
+
+/// What is done with a request when the store is shared by nodes and this node's lease has run out, so that it cannot know who
+/// was logged out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Fenced {
+    /// It is denied ([`Rejection::Stale`], answered with 503), at once. A load balancer sends it to another node.
+    #[default]
+    Reject,
+    /// The log is read for this one request ([`Signoff::read_through`]), which takes as long as the store takes, and is
+    /// denied only if it cannot be read.
+    ReadThrough,
 }
 
 /// What a logout does to the storage of the browser, beyond the cookie.
@@ -68,7 +82,13 @@ impl Auth {
         let verdict = match (unreadable, credentials.one()) {
             (Some(rejection), _) | (None, Err(rejection)) => Some(Err(rejection.into())),
             (None, Ok(None)) => None,
-            (None, Ok(Some(token))) => Some(web.signoff.authenticate(token).await.map(Arc::new)),
+            (None, Ok(Some(token))) => {
+                let live = match web.fenced {
+                    Fenced::Reject => web.signoff.authenticate(token).await,
+                    Fenced::ReadThrough => web.signoff.read_through(token).await,
+                };
+                Some(live.map(Arc::new))
+            }
         };
         Ok(Self(Arc::new(Inner { web: Arc::clone(web), credentials, verdict, used: AtomicBool::new(false) })))
     }

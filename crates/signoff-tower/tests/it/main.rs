@@ -4,6 +4,7 @@
 
 mod bank;
 mod browser;
+mod fenced;
 mod http;
 mod late;
 mod nodes;
