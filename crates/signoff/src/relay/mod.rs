@@ -10,7 +10,8 @@
 //! A relay that fails makes its nodes refuse, as a database does; each node may know several.
 //!
 //! What carries the messages, such as NATS or Redis, need not be trusted: they are authenticated by a [`RelayKey`]. It can
-//! read who was logged out, though.
+//! read who was logged out, though. The crates signoff-nats and signoff-redis have links and the other end of them;
+//! [`Pending`] and [`Answering`] are for those who write others.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,8 +43,10 @@
 //! # }
 //! ```
 
+mod answering;
 mod children;
 mod message;
+mod pending;
 mod relayed;
 mod rounds;
 mod serve;
@@ -59,7 +62,9 @@ use crate::store::{Hints, Node, Nodes, Seated, Store};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, NodeId, Position};
 
+pub use answering::Answering;
 pub use message::RelayKey;
+pub use pending::{Pending, PendingQuestion};
 pub use relayed::{RelayLink, Relayed};
 
 use children::Children;
