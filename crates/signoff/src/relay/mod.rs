@@ -60,7 +60,7 @@ use tokio::task::JoinHandle;
 
 use crate::store::{Hints, Node, Nodes, Seated, Store};
 use crate::time::{Clock, SystemClock};
-use crate::{Error, ErrorKind, NodeId, Position};
+use crate::{Error, ErrorKind, NodeId, Position, secret};
 
 pub use answering::Answering;
 pub use message::RelayKey;
@@ -68,7 +68,7 @@ pub use pending::{Pending, PendingQuestion};
 pub use relayed::{RelayLink, Relayed};
 
 use children::Children;
-use message::{Answer, Question};
+use message::{Answer, Era, Question};
 use rounds::Rounds;
 use serve::{Head, Row};
 
@@ -142,7 +142,7 @@ impl Relay {
             settings,
             clock,
             row: tokio::sync::Mutex::default(),
-            children: Mutex::default(),
+            children: Mutex::new(Children::new(secret::random()?)),
             head: Mutex::default(),
             reads: Rounds::new(),
             renewals: Rounds::new(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use signoff_revocation::{LogPage, Revocation};
 use tokio::task::JoinHandle;
 
-use super::{Answer, Inner, Question, lock};
+use super::{Answer, Era, Inner, Question, lock};
 use crate::commit::read_on;
 use crate::panics::unless_panicking;
 use crate::store::LogRead;
-use crate::{Error, ErrorKind, NodeId, Position};
+use crate::{Error, ErrorKind, NodeId, Position, secret};
 
 /// How many entries of the log are kept to be passed on.
 const KEPT: usize = 100_000;
@@ -138,9 +138,10 @@ impl Inner {
     pub(super) async fn answer(&self, question: Question) -> Result<Answer, Error> {
         match question {
             Question::Log { after, limit } => self.log(after, limit.min(PAGE)).await.map(cut).map(Answer::Log),
-            Question::Join { id, name } => self.join(id, &name).await.map(Answer::Said),
-            Question::Renew { id, applied } => {
-                if !lock(&self.children).renew(&id, applied, self.clock.elapsed()) {
+            Question::Hello => Ok(Answer::Era(lock(&self.children).era())),
+            Question::Join { id, name, era } => self.join(id, &name, era).await.map(Answer::Said),
+            Question::Renew { id, applied, count } => {
+                if !lock(&self.children).renew(&id, applied, count, self.clock.elapsed()) {
                     return Ok(Answer::Said(false));
                 }
                 // The row was renewed after this was asked, and says no more than what this node, too, has applied. If it was
@@ -180,10 +181,10 @@ impl Inner {
     }
 
     /// A node joins when the row that stands for it is there, and before it reads the log.
-    async fn join(&self, id: NodeId, name: &str) -> Result<bool, Error> {
+    async fn join(&self, id: NodeId, name: &str, era: Era) -> Result<bool, Error> {
         let mut row = self.row.lock().await;
         self.make(&mut row).await?;
-        Ok(lock(&self.children).join(id, name, self.clock.elapsed()))
+        Ok(lock(&self.children).join(id, name, era, secret::random()?, self.clock.elapsed()))
     }
 
     async fn make(&self, row: &mut Row) -> Result<NodeId, Error> {
