@@ -12,8 +12,9 @@ use crate::wire::{Said, eavesdrop, say};
 /// Thirty-two digits, as those who ask have.
 const STRANGER: &str = "00000000000000000000000000000bad";
 
+/// What was said there, but for the echo by which a relay on NATS hears that it is connected.
 fn of<'a>(heard: &'a [Said], topic: &str) -> Vec<&'a Said> {
-    heard.iter().filter(|said| said.topic == topic).collect()
+    heard.iter().filter(|said| said.topic == topic && said.what != b"?").collect()
 }
 
 /// Everything with one bit different, somewhere in the message itself.
