@@ -153,7 +153,7 @@ async fn everybody_in_a_crowd_gets_the_right_answer() {
             let asking = (0..200).map(|n: u64| {
                 let behind = Arc::clone(&behind);
                 tokio::spawn(async move {
-                    if n % 2 == 0 {
+                    if n.is_multiple_of(2) {
                         behind.nodes().unwrap().behind(signoff::Position::MAX).await.map(|rows| rows.len())
                     } else {
                         behind.log_after(signoff::Position::ZERO, 10).await.map(|read| read.page.entries.len() + 1)
