@@ -17,7 +17,7 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //! use signoff::relay::{Relay, RelayKey, RelayLink, RelaySettings, Relayed};
-//! use signoff::{Algorithm, KeySet, MemoryStore, Settings, SigningKey, Signoff};
+//! use signoff::{KeySet, MemoryStore, Settings, SigningKey, Signoff};
 //!
 //! /// A relay in the same process; others are reached through a broker.
 //! #[derive(Debug)]
@@ -36,7 +36,7 @@
 //! let relay = Relay::open(database.another(), RelayKey::new(&[7; 32])?, RelaySettings::default()).await?;
 //! let links: Vec<Arc<dyn RelayLink>> = vec![Arc::new(Near(relay))];
 //! let store = Relayed::new(database, RelayKey::new(&[7; 32])?, links)?;
-//! let keys = KeySet::new(SigningKey::generate(Algorithm::EdDsa)?);
+//! let keys = KeySet::new(SigningKey::generate()?);
 //! let node = Signoff::open(store, keys, Settings::new("https://bank.example", "https://bank.example/api")).await?;
 //! assert!(node.may_answer());
 //! # Ok(())
