@@ -4,7 +4,7 @@ use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, Event, Subscriber};
+use async_nats::{Client, Event, Message, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -13,6 +13,7 @@ use crate::servers::Servers;
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+#[derive(Clone)]
 pub(crate) struct Connection {
     client: Client,
     lost: watch::Receiver<bool>,
@@ -62,17 +63,26 @@ impl Connection {
         self.say(subject, b"").await
     }
 
+    /// Returns when the message is on its way.
+    pub(crate) async fn send(&self, to: String, message: Vec<u8>) -> Result<(), Failure> {
+        Ok(self.client.publish(to, message.into()).await?)
+    }
+
+    pub(crate) async fn ask(&self, subject: String, reply: String, message: Vec<u8>) -> Result<(), Failure> {
+        Ok(self.client.publish_with_reply(subject, reply, message.into()).await?)
+    }
+
     async fn say(&self, subject: &str, what: &'static [u8]) -> Result<(), Failure> {
         self.client.publish(subject.to_owned(), what.into()).await?;
         Ok(self.client.flush().await?)
     }
 
     /// Returns when the server has the subscription: whatever is said from now on is heard. NATS confirms nothing, so the
-    /// node listens for itself.
-    pub(crate) async fn subscribe(self, subject: &str, limit: Duration) -> Result<Subscription, Failure> {
+    /// node listens for itself, on `echo`, which is `subject` or one that it comprises.
+    pub(crate) async fn subscribe(self, subject: &str, echo: &str, limit: Duration) -> Result<Subscription, Failure> {
         let subscribed = timeout(limit, async {
             let mut messages = self.client.subscribe(subject.to_owned()).await?;
-            self.say(subject, ECHO).await?;
+            self.say(echo, ECHO).await?;
             messages.next().await.ok_or_else(lost)?;
             Ok(Subscription { connection: self, messages })
         });
@@ -85,17 +95,22 @@ impl Connection {
 impl Subscription {
     /// Returns when there is a hint. An error says that the connection is lost.
     pub(crate) async fn next(&mut self) -> Result<(), Failure> {
-        loop {
-            tokio::select! {
-                // The sender is gone when the client is.
-                _ = self.connection.lost.wait_for(|lost| *lost) => return Err(lost().into()),
-                message = self.messages.next() => match message {
-                    Some(message) if &*message.payload == ECHO => {}
-                    Some(_) => return Ok(()),
-                    None => return Err(lost().into()),
-                },
-            }
+        while &*self.message().await?.payload == ECHO {}
+        Ok(())
+    }
+
+    /// Returns when there is a message, which may be an echo.
+    pub(crate) async fn message(&mut self) -> Result<Message, Failure> {
+        tokio::select! {
+            // The sender is gone when the client is.
+            _ = self.connection.lost.wait_for(|lost| *lost) => Err(lost().into()),
+            message = self.messages.next() => message.ok_or_else(|| lost().into()),
         }
+    }
+
+    /// To answer by.
+    pub(crate) fn connection(&self) -> Connection {
+        self.connection.clone()
     }
 }
 

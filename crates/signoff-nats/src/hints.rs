@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use signoff::Error;
 use signoff::store::Hints;
-use signoff::{Error, ErrorKind};
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::connection::{Connection, Failure, Subscription, late};
-use crate::servers::Servers;
+use crate::ear::Ear;
+use crate::servers::{self, Servers, unavailable};
 
 /// Wakes the nodes of a shared store by NATS: see [`Settings::hints`](signoff::Settings::hints).
 ///
@@ -35,17 +36,6 @@ pub struct NatsHints {
     heard: AtomicU64,
 }
 
-#[derive(Default)]
-struct Ear {
-    line: Option<Subscription>,
-    /// Whether the operator was told that there is none.
-    is_reported: bool,
-}
-
-/// Between two attempts to connect, doubled up to the second.
-const SOON: Duration = Duration::from_millis(100);
-const LATER: Duration = Duration::from_millis(1_600);
-
 impl NatsHints {
     /// NATS at this URL, `nats://` or `tls://`, or at several of one cluster with commas between them; and the subject on which
     /// the nodes of one database meet. Whoever may publish there can wake them, and no more.
@@ -55,20 +45,17 @@ impl NatsHints {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`] when it is no such URL, `tls://` without the feature `tls-rustls`, or no subject to publish on.
+    /// [`ErrorKind::Misuse`](signoff::ErrorKind::Misuse) when it is no such URL, `tls://` without the feature `tls-rustls`, or no subject to publish on.
     pub fn open(urls: &str, subject: &str) -> Result<Self, Error> {
-        let is_part = |part: &str| {
-            !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>')
-        };
-        if !subject.split('.').all(is_part) {
-            return Err(Error::new(ErrorKind::Misuse, "a subject of NATS has parts without spaces, `*` or `>`"));
-        }
         Ok(Self {
             servers: Servers::parse(urls)?,
-            subject: subject.to_owned(),
+            subject: servers::subject(subject)?,
             limit: Duration::from_millis(500),
             mouth: Mutex::default(),
-            ear: Mutex::default(),
+            ear: Mutex::new(Ear::new([
+                "NATS does not wake this node; it reads the log in time",
+                "NATS wakes this node again",
+            ])),
             heard: AtomicU64::new(0),
         })
     }
@@ -81,39 +68,18 @@ impl NatsHints {
     }
 
     async fn subscribe(&self) -> Result<Subscription, Failure> {
-        Connection::open(&self.servers, self.limit).await?.subscribe(&self.subject, self.limit).await
+        Connection::open(&self.servers, self.limit).await?.subscribe(&self.subject, &self.subject, self.limit).await
     }
 
     async fn listen(&self, ear: &mut Ear) -> Result<(), Error> {
-        let Some(line) = &mut ear.line else {
-            self.connect(ear).await;
+        let Some(line) = ear.line() else {
+            ear.connect(|| self.subscribe()).await;
             // What was announced before is known to nobody here, and may be in the log.
             return Ok(());
         };
         let Err(lost) = line.next().await else { return Ok(()) };
-        ear.line = None;
-        ear.report(&lost);
+        ear.lose(&lost);
         Err(unavailable("the connection to NATS was lost", lost))
-    }
-
-    /// Returns when there is a subscription. Not before, with an error: each would cost the store a cycle of this node, and
-    /// all nodes notice an outage together.
-    async fn connect(&self, ear: &mut Ear) {
-        let mut pause = SOON;
-        loop {
-            match self.subscribe().await {
-                Ok(line) => {
-                    ear.line = Some(line);
-                    if std::mem::take(&mut ear.is_reported) {
-                        tracing::info!(target: "signoff_nats", "NATS wakes this node again");
-                    }
-                    return;
-                }
-                Err(failure) => ear.report(&failure),
-            }
-            sleep(pause).await;
-            pause = (2 * pause).min(LATER);
-        }
     }
 }
 
@@ -137,7 +103,7 @@ impl Hints for NatsHints {
             Ok(())
         });
         let published = published.await.unwrap_or_else(|_| Err(late().into()));
-        published.map_err(|failure| unavailable("NATS was not told", failure))
+        published.map_err(|failure: Failure| unavailable("NATS was not told", failure))
     }
 
     async fn heard(&self) -> Result<(), Error> {
@@ -151,19 +117,6 @@ impl Hints for NatsHints {
         self.heard.fetch_add(1, Ordering::SeqCst);
         heard
     }
-}
-
-impl Ear {
-    /// Once per outage.
-    fn report(&mut self, failure: &Failure) {
-        if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(target: "signoff_nats", error = %failure, "NATS does not wake this node; it reads the log in time");
-        }
-    }
-}
-
-fn unavailable(what: &'static str, failure: Failure) -> Error {
-    Error::new(ErrorKind::Unavailable, what).with_source(std::io::Error::other(failure))
 }
 
 impl fmt::Debug for NatsHints {

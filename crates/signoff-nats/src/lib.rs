@@ -1,8 +1,10 @@
 //! What NATS can do for [signoff](https://docs.rs/signoff): [`NatsHints`] wakes the nodes of a shared database, so that a
 //! logout on one is in force on all within milliseconds.
 //!
-//! Nothing is stored in NATS, and no logout depends on it: messages are empty, and a node that gets none reads the log a
-//! little later. What nodes promise is in `docs/consistency.md`.
+//! With [`NatsRelay`] and [`NatsLink`] nodes ask a relay by NATS instead of their database: see `docs/scaling.md`.
+//!
+//! Nothing is stored in NATS, and no logout depends on it: hints are empty, and a node that gets none reads the log a
+//! little later; what relays and nodes say is authenticated, and a node that hears nothing refuses. What nodes promise is in `docs/consistency.md`.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -19,8 +21,13 @@
 //! Encrypted connections (`tls://`) need the feature `tls-rustls`.
 
 mod connection;
+mod ear;
 mod hints;
+mod link;
+mod relay;
 mod servers;
 
 // The public interface is:
 pub use hints::NatsHints;
+pub use link::NatsLink;
+pub use relay::NatsRelay;

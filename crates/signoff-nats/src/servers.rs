@@ -4,6 +4,8 @@ use async_nats::{ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;
 use signoff::{Error, ErrorKind};
 
+use crate::connection::Failure;
+
 /// Where to connect. Credentials are kept apart: async-nats logs addresses, and takes nothing from them.
 pub(crate) struct Servers {
     addresses: Vec<ServerAddr>,
@@ -51,6 +53,22 @@ impl Servers {
             }
         }
     }
+}
+
+/// Reads a subject to publish on.
+pub(crate) fn subject(text: &str) -> Result<String, Error> {
+    let is_part = |part: &str| {
+        !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>')
+    };
+    if !text.split('.').all(is_part) {
+        return Err(Error::new(ErrorKind::Misuse, "a subject of NATS has parts without spaces, `*` or `>`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// How what could not be done is told.
+pub(crate) fn unavailable(what: &'static str, failure: impl Into<Failure>) -> Error {
+    Error::new(ErrorKind::Unavailable, what).with_source(std::io::Error::other(failure))
 }
 
 impl Credentials {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+
+use crate::line::late;
 
 pub(crate) struct Connection {
     client: Client,
@@ -54,7 +56,6 @@ impl Connection {
     }
 
     async fn limited<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        timeout(self.limit, answer).await.map_err(late)?
+        timeout(self.limit, answer).await.map_err(|_| late())?
     }
 }

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisResult};
 use signoff::store::Hints;
 use signoff::{Error, ErrorKind};
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
+
+use crate::ear::Ear;
+use crate::envelope;
+use crate::line::{self, Line, late};
 
 /// Wakes the nodes of a shared store by Redis: see [`Settings::hints`](signoff::Settings::hints).
 ///
@@ -41,20 +44,6 @@ pub struct RedisHints {
     heard: AtomicU64,
 }
 
-/// A connection of its own: one that has subscribed can do little else.
-#[derive(Default)]
-struct Ear {
-    line: Option<PubSub>,
-    /// Whether the operator was told that there is none.
-    is_reported: bool,
-}
-
-/// Between two attempts to connect, doubled up to the second.
-const SOON: Duration = Duration::from_millis(100);
-const LATER: Duration = Duration::from_millis(1_600);
-/// After so many limits of silence a connection is asked whether it is there still.
-const SILENCE: u32 = 10;
-
 impl RedisHints {
     /// Redis at this URL, as for [`RedisSessions::open`](crate::RedisSessions::open), and the channel on which the nodes of one
     /// database meet. Whoever may publish there can wake them, and no more.
@@ -63,18 +52,15 @@ impl RedisHints {
     ///
     /// [`ErrorKind::Misuse`] when it is no such URL, or the channel has no name.
     pub fn open(url: &str, channel: &str) -> Result<Self, Error> {
-        let client = Client::open(url);
-        // redis says what is wrong with the URL without repeating it.
-        let client = client.map_err(|error| Error::new(ErrorKind::Misuse, "not a URL of Redis").with_source(error))?;
-        if channel.is_empty() {
-            return Err(Error::new(ErrorKind::Misuse, "a channel of Redis has a name"));
-        }
         Ok(Self {
-            client,
-            channel: channel.to_owned(),
+            client: line::client(url)?,
+            channel: line::channel(channel)?,
             limit: Duration::from_millis(500),
             mouth: Mutex::default(),
-            ear: Mutex::default(),
+            ear: Mutex::new(Ear::new([
+                "Redis does not wake this node; it reads the log in time",
+                "Redis wakes this node again",
+            ])),
             heard: AtomicU64::new(0),
         })
     }
@@ -87,61 +73,22 @@ impl RedisHints {
     }
 
     async fn publish(&self, line: &mut MultiplexedConnection) -> RedisResult<()> {
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(&self.channel).arg("");
-        publish.query_async::<u64>(line).await.map(|_| ())
+        envelope::publish(&self.channel, "").query_async::<u64>(line).await.map(|_| ())
     }
 
-    async fn subscribe(&self) -> RedisResult<PubSub> {
-        let subscribed = timeout(self.limit, async {
-            let mut line = self.client.get_async_pubsub().await?;
-            line.subscribe(&self.channel).await?;
-            Ok(line)
-        });
-        subscribed.await.unwrap_or_else(|_| Err(late()))
+    async fn subscribe(&self) -> RedisResult<Line> {
+        Line::subscribe(&self.client, &self.channel, self.limit).await
     }
 
     async fn listen(&self, ear: &mut Ear) -> Result<(), Error> {
-        let Some(line) = &mut ear.line else {
-            self.connect(ear).await;
+        let Some(line) = ear.line() else {
+            ear.connect(|| self.subscribe()).await;
             // What was announced before is known to nobody here, and may be in the log.
             return Ok(());
         };
-        let lost = loop {
-            let message = timeout(self.limit.saturating_mul(SILENCE), line.on_message().next()).await;
-            match message {
-                Ok(Some(_)) => return Ok(()),
-                Ok(None) => break RedisError::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
-                // Half-open connections look like silent ones.
-                Err(_) => match timeout(self.limit, line.ping::<Value>()).await.unwrap_or_else(|_| Err(late())) {
-                    Ok(_) => {}
-                    Err(error) => break error,
-                },
-            }
-        };
-        ear.line = None;
-        ear.report(&lost);
+        let Err(lost) = line.next().await else { return Ok(()) };
+        ear.lose(&lost);
         Err(Error::new(ErrorKind::Unavailable, "the connection to Redis was lost").with_source(lost))
-    }
-
-    /// Returns when there is a subscription. Not before, with an error: each would cost the store a cycle of this node, and
-    /// all nodes notice an outage together.
-    async fn connect(&self, ear: &mut Ear) {
-        let mut pause = SOON;
-        loop {
-            match self.subscribe().await {
-                Ok(line) => {
-                    ear.line = Some(line);
-                    if std::mem::take(&mut ear.is_reported) {
-                        tracing::info!(target: "signoff_redis", "Redis wakes this node again");
-                    }
-                    return;
-                }
-                Err(error) => ear.report(&error),
-            }
-            sleep(pause).await;
-            pause = (2 * pause).min(LATER);
-        }
     }
 }
 
@@ -179,19 +126,6 @@ impl Hints for RedisHints {
         self.heard.fetch_add(1, Ordering::SeqCst);
         heard
     }
-}
-
-impl Ear {
-    /// Once per outage.
-    fn report(&mut self, error: &RedisError) {
-        if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(target: "signoff_redis", error = %error, "Redis does not wake this node; it reads the log in time");
-        }
-    }
-}
-
-fn late() -> RedisError {
-    RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
 
 impl fmt::Debug for RedisHints {

@@ -1,8 +1,10 @@
-//! What Redis can do for [signoff](https://docs.rs/signoff): [`RedisHints`] wakes the nodes of a shared database, and
-//! [`RedisSessions`] ends the sessions that another session crate keeps there.
+//! What Redis can do for [signoff](https://docs.rs/signoff): [`RedisHints`] wakes the nodes of a shared database,
+//! [`RedisSessions`] ends the sessions that another session crate keeps there, and with [`RedisRelay`] and [`RedisLink`] nodes
+//! ask a relay by Redis instead of their database (see `docs/scaling.md`).
 //!
 //! No sessions and no revocations of signoff's are stored in Redis, and no logout depends on it but those that have a session
-//! there to end. The one publishes empty messages, the other deletes keys. What is finished when, and what happens when Redis
+//! there to end. Hints are empty messages, `RedisSessions` deletes keys, and what relays and nodes say is authenticated; a node
+//! that hears nothing refuses. What is finished when, and what happens when Redis
 //! is down, is signoff's: see `signoff::elsewhere`, and `docs/consistency.md` for nodes.
 //!
 //! ```no_run
@@ -23,9 +25,16 @@
 //! Encrypted connections (`rediss://`) need a TLS feature of the crate `redis`, which the application turns on.
 
 mod connection;
+mod ear;
+mod envelope;
 mod hints;
+mod line;
+mod link;
+mod relay;
 mod sessions;
 
 // The public interface is:
 pub use hints::RedisHints;
+pub use link::RedisLink;
+pub use relay::RedisRelay;
 pub use sessions::RedisSessions;

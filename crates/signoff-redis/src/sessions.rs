@@ -5,9 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use signoff::{Error, ErrorKind, SessionDestroyer};
+use signoff::{Error, SessionDestroyer};
 
 use crate::connection::Connection;
+use crate::line;
 
 /// Destroys sessions that are strings, hashes or whatever under one key each, as session crates keep them.
 ///
@@ -24,12 +25,9 @@ impl RedisSessions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`] when it is no such URL.
+    /// [`ErrorKind::Misuse`](signoff::ErrorKind::Misuse) when it is no such URL.
     pub fn open(url: &str) -> Result<Self, Error> {
-        let client = redis::Client::open(url);
-        // redis says what is wrong with the URL without repeating it.
-        let client = client.map_err(|error| Error::new(ErrorKind::Misuse, "not a URL of Redis").with_source(error))?;
-        Ok(Self { connection: Connection::new(client, Duration::from_secs(2)), prefix: String::new() })
+        Ok(Self { connection: Connection::new(line::client(url)?, Duration::from_secs(2)), prefix: String::new() })
     }
 
     /// What the other store puts before its session keys. Defaults to nothing.

@@ -6,9 +6,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signoff::relay::{Relay, RelayLink};
 use signoff::store::Hints;
-use signoff_nats::NatsHints;
-use signoff_redis::RedisHints;
+use signoff_nats::{NatsHints, NatsLink, NatsRelay};
+use signoff_redis::{RedisHints, RedisLink, RedisRelay};
 use signoff_test_servers::{Nats, Redis};
 
 pub(crate) enum Broker {
@@ -18,6 +19,28 @@ pub(crate) enum Broker {
 
 /// Where the nodes of these tests meet.
 pub(crate) const TOPIC: &str = "bank.logouts";
+
+/// A relay that is reached by a broker.
+pub(crate) enum Served {
+    Nats(NatsRelay),
+    Redis(RedisRelay),
+}
+
+impl Served {
+    pub(crate) fn nodes(&self) -> usize {
+        match self {
+            Self::Nats(relay) => relay.relay().nodes(),
+            Self::Redis(relay) => relay.relay().nodes(),
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Nats(relay) => relay.close().await,
+            Self::Redis(relay) => relay.close().await,
+        }
+    }
+}
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +84,32 @@ impl Broker {
                     None => hints,
                 })
             }
+        }
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port())).is_ok()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Nats(nats) => format!("nats://127.0.0.1:{}", nats.port()),
+            Self::Redis(redis) => redis.url(),
+        }
+    }
+
+    /// To the relay of this name.
+    pub(crate) fn link(&self, name: &str) -> Arc<dyn RelayLink> {
+        match self {
+            Self::Nats(_) => Arc::new(NatsLink::open(&self.url(), name).unwrap()),
+            Self::Redis(_) => Arc::new(RedisLink::open(&self.url(), name).unwrap()),
+        }
+    }
+
+    pub(crate) fn serve(&self, relay: Relay, name: &str) -> Served {
+        match self {
+            Self::Nats(_) => Served::Nats(NatsRelay::open(relay, &self.url(), name).unwrap()),
+            Self::Redis(_) => Served::Redis(RedisRelay::open(relay, &self.url(), name).unwrap()),
         }
     }
 

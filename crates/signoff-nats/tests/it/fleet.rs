@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signoff::store::Hints;
+use signoff::relay::{Relay, RelayKey, RelayLink, RelaySettings, Relayed};
+use signoff::store::{Hints, Store};
 use signoff::time::{Clock, SystemClock};
 use signoff::{Algorithm, Cause, KeySet, Login, MemoryStore, Rejection, Settings, SigningKey, Signoff, Subject};
 
@@ -17,15 +18,39 @@ pub(crate) struct Fleet(MemoryStore);
 
 impl Fleet {
     pub(crate) fn new() -> Self {
-        Self(MemoryStore::shared(LEASE))
+        Self::with(LEASE)
+    }
+
+    pub(crate) fn with(lease: Duration) -> Self {
+        Self(MemoryStore::shared(lease))
+    }
+
+    /// A relay on the store.
+    pub(crate) async fn relay(&self, hints: Arc<dyn Hints>) -> Relay {
+        let mut settings = RelaySettings::default();
+        settings.hints = Some(hints);
+        Relay::open(self.0.another(), key(), settings).await.unwrap()
+    }
+
+    /// A node that asks relays.
+    pub(crate) async fn join_behind(&self, links: Vec<Arc<dyn RelayLink>>, hints: Arc<dyn Hints>) -> Signoff {
+        open(Relayed::new(self.0.another(), key(), links).unwrap(), hints).await
     }
 
     pub(crate) async fn join(&self, hints: Arc<dyn Hints>) -> Signoff {
-        let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
-        settings.hints = Some(hints);
-        let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
-        Signoff::open(self.0.another(), keys, settings).await.unwrap()
+        open(self.0.another(), hints).await
     }
+}
+
+async fn open(store: impl Store, hints: Arc<dyn Hints>) -> Signoff {
+    let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+    settings.hints = Some(hints);
+    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
+    Signoff::open(store, keys, settings).await.unwrap()
+}
+
+fn key() -> RelayKey {
+    RelayKey::new(&[9; 32]).unwrap()
 }
 
 /// How long a logout on `a` took, of a session that `b` accepted until then, and refuses now.

@@ -7,3 +7,6 @@ mod fleet;
 mod lines;
 mod nodes;
 mod noise;
+mod relays;
+mod replays;
+mod wire;

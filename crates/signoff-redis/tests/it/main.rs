@@ -4,4 +4,5 @@
 
 mod hints;
 mod outages;
+mod relays;
 mod sessions;

@@ -36,6 +36,8 @@ impl fmt::Debug for RelayKey {
 /// Names one question, so that no other's answer passes for its own.
 pub(super) type Nonce = [u8; NONCE];
 const NONCE: usize = 16;
+/// Names one life of one relay, or a part of it.
+pub(super) type Era = [u8; 16];
 const TAG: usize = 32;
 /// So that a question cannot be sent back as an answer.
 const QUESTION: &[u8] = b"signoff relay 1 question";
@@ -43,12 +45,33 @@ const ANSWER: &[u8] = b"signoff relay 1 answer";
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Question {
-    Log { after: Position, limit: u32 },
-    Join { id: NodeId, name: String },
-    Renew { id: NodeId, applied: Position },
-    Behind { position: Position },
-    Expel { id: NodeId, renewals: u64 },
-    Leave { id: NodeId },
+    Log {
+        after: Position,
+        limit: u32,
+    },
+    /// `era`: the relay's own name, as [`Question::Hello`] told it. A join that somebody repeats is good for nothing.
+    Join {
+        id: NodeId,
+        name: String,
+        era: Era,
+    },
+    /// `count`: more with every renewal of this node.
+    Renew {
+        id: NodeId,
+        applied: Position,
+        count: u64,
+    },
+    Behind {
+        position: Position,
+    },
+    Expel {
+        id: NodeId,
+        renewals: u64,
+    },
+    Leave {
+        id: NodeId,
+    },
+    Hello,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +79,7 @@ pub(super) enum Answer {
     Log(LogRead),
     Rows(Vec<Node>),
     Said(bool),
+    Era(Era),
     Failed(ErrorKind),
 }
 
@@ -69,15 +93,17 @@ impl Question {
                 put(&mut body, after.get());
                 put(&mut body, u64::from(*limit));
             }
-            Self::Join { id, name } => {
+            Self::Join { id, name, era } => {
                 body.push(2);
                 body.extend(id.as_bytes());
+                body.extend(era);
                 put_bytes(&mut body, name.as_bytes());
             }
-            Self::Renew { id, applied } => {
+            Self::Renew { id, applied, count } => {
                 body.push(3);
                 body.extend(id.as_bytes());
                 put(&mut body, applied.get());
+                put(&mut body, *count);
             }
             Self::Behind { position } => {
                 body.push(4);
@@ -92,6 +118,7 @@ impl Question {
                 body.push(6);
                 body.extend(id.as_bytes());
             }
+            Self::Hello => body.push(7),
         }
         Ok((nonce, sealed(body, key, QUESTION, &[])))
     }
@@ -104,12 +131,18 @@ impl Question {
             [1] => Self::Log { after: position(&mut rest)?, limit: number(&mut rest)?.try_into().ok()? },
             [2] => Self::Join {
                 id: NodeId::from_bytes(take(&mut rest)?),
+                era: take(&mut rest)?,
                 name: String::from_utf8(bytes(&mut rest)?.to_vec()).ok()?,
             },
-            [3] => Self::Renew { id: NodeId::from_bytes(take(&mut rest)?), applied: position(&mut rest)? },
+            [3] => Self::Renew {
+                id: NodeId::from_bytes(take(&mut rest)?),
+                applied: position(&mut rest)?,
+                count: number(&mut rest)?,
+            },
             [4] => Self::Behind { position: position(&mut rest)? },
             [5] => Self::Expel { id: NodeId::from_bytes(take(&mut rest)?), renewals: number(&mut rest)? },
             [6] => Self::Leave { id: NodeId::from_bytes(take(&mut rest)?) },
+            [7] => Self::Hello,
             _ => return None,
         };
         rest.is_empty().then_some((nonce, question))
@@ -143,6 +176,10 @@ impl Answer {
                 }
             }
             Self::Said(what) => body.extend([3, u8::from(*what)]),
+            Self::Era(era) => {
+                body.push(5);
+                body.extend(era);
+            }
             Self::Failed(kind) => body.extend([4, u8::from(*kind == ErrorKind::Data)]),
         }
         sealed(body, key, ANSWER, nonce)
@@ -177,6 +214,7 @@ impl Answer {
                 let is_data = take::<1>(&mut rest)? == [1];
                 Some(Self::Failed(if is_data { ErrorKind::Data } else { ErrorKind::Unavailable }))
             }
+            [5] => Some(Self::Era(take(&mut rest)?)),
             _ => None,
         }
     }
@@ -250,17 +288,19 @@ mod tests {
         let node = Node { id, name: "a".to_owned(), renewals: 3, applied: at(8) };
         let questions = vec![
             Question::Log { after: at(4), limit: 50_000 },
-            Question::Join { id, name: "ö".to_owned() },
-            Question::Renew { id, applied: Position::MAX },
+            Question::Join { id, name: "ö".to_owned(), era: [3; 16] },
+            Question::Renew { id, applied: Position::MAX, count: 3 },
             Question::Behind { position: at(1) },
             Question::Expel { id, renewals: u64::MAX },
             Question::Leave { id },
+            Question::Hello,
         ];
         let answers = vec![
             Answer::Log(LogRead { page, head: at(9) }),
             Answer::Rows(vec![node.clone(), Node { name: String::new(), ..node }]),
             Answer::Said(true),
             Answer::Said(false),
+            Answer::Era([3; 16]),
             Answer::Failed(ErrorKind::Data),
             Answer::Failed(ErrorKind::Unavailable),
         ];

@@ -10,13 +10,14 @@
 //! A relay that fails makes its nodes refuse, as a database does; each node may know several.
 //!
 //! What carries the messages, such as NATS or Redis, need not be trusted: they are authenticated by a [`RelayKey`]. It can
-//! read who was logged out, though.
+//! read who was logged out, though. The crates signoff-nats and signoff-redis have links and the other end of them;
+//! [`Pending`] and [`Answering`] are for those who write others.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //! use signoff::relay::{Relay, RelayKey, RelayLink, RelaySettings, Relayed};
-//! use signoff::{Algorithm, KeySet, MemoryStore, Settings, SigningKey, Signoff};
+//! use signoff::{KeySet, MemoryStore, Settings, SigningKey, Signoff};
 //!
 //! /// A relay in the same process; others are reached through a broker.
 //! #[derive(Debug)]
@@ -35,15 +36,17 @@
 //! let relay = Relay::open(database.another(), RelayKey::new(&[7; 32])?, RelaySettings::default()).await?;
 //! let links: Vec<Arc<dyn RelayLink>> = vec![Arc::new(Near(relay))];
 //! let store = Relayed::new(database, RelayKey::new(&[7; 32])?, links)?;
-//! let keys = KeySet::new(SigningKey::generate(Algorithm::EdDsa)?);
+//! let keys = KeySet::new(SigningKey::generate()?);
 //! let node = Signoff::open(store, keys, Settings::new("https://bank.example", "https://bank.example/api")).await?;
 //! assert!(node.may_answer());
 //! # Ok(())
 //! # }
 //! ```
 
+mod answering;
 mod children;
 mod message;
+mod pending;
 mod relayed;
 mod rounds;
 mod serve;
@@ -57,13 +60,15 @@ use tokio::task::JoinHandle;
 
 use crate::store::{Hints, Node, Nodes, Seated, Store};
 use crate::time::{Clock, SystemClock};
-use crate::{Error, ErrorKind, NodeId, Position};
+use crate::{Error, ErrorKind, NodeId, Position, secret};
 
+pub use answering::Answering;
 pub use message::RelayKey;
+pub use pending::{Pending, PendingQuestion};
 pub use relayed::{RelayLink, Relayed};
 
 use children::Children;
-use message::{Answer, Question};
+use message::{Answer, Era, Question};
 use rounds::Rounds;
 use serve::{Head, Row};
 
@@ -137,7 +142,7 @@ impl Relay {
             settings,
             clock,
             row: tokio::sync::Mutex::default(),
-            children: Mutex::default(),
+            children: Mutex::new(Children::new(secret::random()?)),
             head: Mutex::default(),
             reads: Rounds::new(),
             renewals: Rounds::new(),

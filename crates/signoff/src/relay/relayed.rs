@@ -43,6 +43,8 @@ struct Choice {
     failures: u32,
     /// With which of them the row has joined.
     joined: usize,
+    /// How often a row was to be renewed.
+    renewals: u64,
 }
 
 /// One question to a relay: a failure, unless it is answered. (Whoever asks may not wait for the answer.)
@@ -149,7 +151,10 @@ impl<S: Store> Nodes for Relayed<S> {
             let mut choice = lock(&self.choice);
             choice.joined = choice.relay;
         }
-        match self.say(Question::Join { id: *id, name: name.to_owned() }).await? {
+        let Answer::Era(era) = self.ask(Question::Hello).await? else {
+            return Err(Error::new(ErrorKind::Internal, "the relay answers another question"));
+        };
+        match self.say(Question::Join { id: *id, name: name.to_owned(), era }).await? {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::Conflict, "a node of this id has joined")),
         }
@@ -157,11 +162,15 @@ impl<S: Store> Nodes for Relayed<S> {
 
     async fn renew(&self, id: &NodeId, applied: Position) -> Result<bool, Error> {
         // The next relay does not know the row, so it need not be asked.
-        let choice = *lock(&self.choice);
-        if choice.joined != choice.relay {
-            return Ok(false);
-        }
-        self.say(Question::Renew { id: *id, applied }).await
+        let count = {
+            let mut choice = lock(&self.choice);
+            if choice.joined != choice.relay {
+                return Ok(false);
+            }
+            choice.renewals += 1;
+            choice.renewals
+        };
+        self.say(Question::Renew { id: *id, applied, count }).await
     }
 
     async fn behind(&self, position: Position) -> Result<Vec<Node>, Error> {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use signoff_revocation::{LogPage, Revocation};
 use tokio::task::JoinHandle;
 
-use super::{Answer, Inner, Question, lock};
+use super::{Answer, Era, Inner, Question, lock};
 use crate::commit::read_on;
 use crate::panics::unless_panicking;
 use crate::store::LogRead;
-use crate::{Error, ErrorKind, NodeId, Position};
+use crate::{Error, ErrorKind, NodeId, Position, secret};
 
 /// How many entries of the log are kept to be passed on.
 const KEPT: usize = 100_000;
 /// How many are read at once.
 const PAGE: u32 = 10_000;
+/// How many bytes of entries are said at once.
+const MESSAGE: usize = 512 * 1024;
 
 /// The row that stands for all nodes behind the relay.
 #[derive(Debug)]
@@ -87,6 +89,23 @@ impl Head {
     }
 }
 
+/// Leaves away what would make a message larger than what brokers take (NATS: a megabyte, unless told otherwise). The node
+/// asks for the rest.
+fn cut(mut read: LogRead) -> LogRead {
+    let mut size = 0;
+    let fits = read.page.entries.iter().take_while(|entry| {
+        size += 25 + entry.scope().id().len();
+        size <= MESSAGE
+    });
+    // A message of nothing would lead nowhere.
+    let fitting = fits.count().max(1);
+    if fitting < read.page.entries.len() {
+        read.page.entries.truncate(fitting);
+        read.page.through = read.page.entries[fitting - 1].position();
+    }
+    read
+}
+
 /// The tasks of a relay.
 pub(super) fn start(relay: &Arc<Inner>) -> Vec<JoinHandle<()>> {
     let [reading, renewing, listing, beating, listening] = [0; 5].map(|_| Arc::clone(relay));
@@ -118,10 +137,11 @@ pub(super) fn start(relay: &Arc<Inner>) -> Vec<JoinHandle<()>> {
 impl Inner {
     pub(super) async fn answer(&self, question: Question) -> Result<Answer, Error> {
         match question {
-            Question::Log { after, limit } => self.log(after, limit.min(PAGE)).await.map(Answer::Log),
-            Question::Join { id, name } => self.join(id, &name).await.map(Answer::Said),
-            Question::Renew { id, applied } => {
-                if !lock(&self.children).renew(&id, applied, self.clock.elapsed()) {
+            Question::Log { after, limit } => self.log(after, limit.min(PAGE)).await.map(cut).map(Answer::Log),
+            Question::Hello => Ok(Answer::Era(lock(&self.children).era())),
+            Question::Join { id, name, era } => self.join(id, &name, era).await.map(Answer::Said),
+            Question::Renew { id, applied, count } => {
+                if !lock(&self.children).renew(&id, applied, count, self.clock.elapsed()) {
                     return Ok(Answer::Said(false));
                 }
                 // The row was renewed after this was asked, and says no more than what this node, too, has applied. If it was
@@ -161,10 +181,10 @@ impl Inner {
     }
 
     /// A node joins when the row that stands for it is there, and before it reads the log.
-    async fn join(&self, id: NodeId, name: &str) -> Result<bool, Error> {
+    async fn join(&self, id: NodeId, name: &str, era: Era) -> Result<bool, Error> {
         let mut row = self.row.lock().await;
         self.make(&mut row).await?;
-        Ok(lock(&self.children).join(id, name, self.clock.elapsed()))
+        Ok(lock(&self.children).join(id, name, era, secret::random()?, self.clock.elapsed()))
     }
 
     async fn make(&self, row: &mut Row) -> Result<NodeId, Error> {
@@ -244,5 +264,32 @@ impl Inner {
         if let Ok(nodes) = self.nodes() {
             let _ = self.in_time(nodes.leave(&id)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signoff_revocation::Scope;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_is_too_long_for_one_message_is_said_in_several() {
+        let at = |position| Position::new(position).unwrap();
+        let long = "x".repeat(400);
+        let all: Vec<_> = (1..=5_000).map(|n| Revocation::new(Scope::Subject(&long), at(n), Timestamp::MAX)).collect();
+        let (mut after, mut said, mut messages) = (Position::ZERO, Vec::new(), 0);
+        while after < at(5_000) {
+            let entries: Vec<_> = all.iter().filter(|entry| entry.position() > after).cloned().collect();
+            let read = cut(LogRead { page: LogPage { after, entries, through: at(5_000) }, head: at(5_000) });
+            let key = crate::relay::RelayKey::new(&[7; 32]).unwrap();
+            assert!(Answer::Log(read.clone()).seal(&key, &[1; 16]).len() < 600_000);
+            assert!(read.page.through > after, "it leads on");
+            after = read.page.through;
+            said.extend(read.page.entries);
+            messages += 1;
+        }
+        assert_eq!((said, messages), (all, 5));
     }
 }
