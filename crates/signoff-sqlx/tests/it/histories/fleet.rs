@@ -320,9 +320,16 @@ impl Fleet {
         self.pause(1, 700);
         let (mut number, mut fault) = (self.any_node(), self.dice(20));
         let mut lasts = if self.dice(2) == 0 { self.dice(600) } else { self.dice(4_000) };
-        if self.plan.mistake.is_some() {
-            // Where the mistake is, and for long enough to matter.
-            (number, fault) = (0, [0, 8, 11, 17][usize::try_from(self.dice(4)).unwrap()]);
+        if let Some(mistake) = self.plan.mistake {
+            // Where the mistake is, of the kind that brings it out, and for long enough to matter.
+            let kinds = match mistake {
+                Mistake::FailOpen => [0, 11],
+                Mistake::WallClock => [17, 0],
+                Mistake::AcknowledgeFirst | Mistake::Sequence => [8, 8],
+                Mistake::HintsOnly => [0, 0],
+                _ => [8, 11],
+            };
+            (number, fault) = (0, kinds[usize::try_from(self.dice(2)).unwrap()]);
             lasts = 2_700 + self.dice(1_500);
         }
         let lasts = Duration::from_millis(lasts).min((self.began + self.plan.rough).saturating_sub(now()));
