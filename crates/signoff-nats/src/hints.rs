@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signoff::Error;
+use signoff::broker::Ear;
 use signoff::store::Hints;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Failure, Subscription, late};
-use crate::ear::Ear;
 use crate::servers::{self, Servers, unavailable};
 
 /// Wakes the nodes of a shared store by NATS: see [`Settings::hints`](signoff::Settings::hints).
 ///
 /// NATS is never needed. Without it nodes read the log four times per lease, and a logout takes until the slowest has. It is
 /// connected to when it is needed, and again when the connection is lost; what may have been missed meanwhile is made good
-/// by reading the log once. Of an outage the log tells when it begins and when it ends (target `signoff_nats`).
+/// by reading the log once. Of an outage the log tells when it begins and when it ends (target `signoff`).
 ///
 /// ```no_run
 /// # fn main() -> Result<(), signoff::Error> {
@@ -31,7 +31,7 @@ pub struct NatsHints {
     subject: String,
     limit: Duration,
     mouth: Mutex<Option<Connection>>,
-    ear: Mutex<Ear>,
+    ear: Mutex<Ear<Subscription>>,
     /// How often something was heard.
     heard: AtomicU64,
 }
@@ -71,7 +71,7 @@ impl NatsHints {
         Connection::open(&self.servers, self.limit).await?.subscribe(&self.subject, &self.subject, self.limit).await
     }
 
-    async fn listen(&self, ear: &mut Ear) -> Result<(), Error> {
+    async fn listen(&self, ear: &mut Ear<Subscription>) -> Result<(), Error> {
         let Some(line) = ear.line() else {
             ear.connect(|| self.subscribe()).await;
             // What was announced before is known to nobody here, and may be in the log.

@@ -21,7 +21,6 @@
 //! Encrypted connections (`tls://`) need the feature `tls-rustls`.
 
 mod connection;
-mod ear;
 mod hints;
 mod link;
 mod relay;

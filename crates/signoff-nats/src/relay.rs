@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use signoff::broker::Ear;
 use signoff::relay::{Answering, Relay};
 use signoff::{Error, ErrorKind};
 use tokio::runtime::Handle;
@@ -10,13 +11,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::connection::{Connection, Failure, Subscription};
-use crate::ear::Ear;
 use crate::servers::{self, Servers};
 
 /// A relay that nodes reach by NATS, with a [`NatsLink`](crate::NatsLink).
 ///
 /// It answers for as long as it exists. When NATS is away it connects again, for ever, and the log tells of the beginning and
-/// the end (target `signoff_nats`); its nodes refuse meanwhile, or go to another. What does not come from a node with the
+/// the end (target `signoff`); its nodes refuse meanwhile, or go to another. What does not come from a node with the
 /// key gets no answer.
 ///
 /// ```no_run
@@ -106,7 +106,7 @@ async fn answer(answering: &mut Answering, servers: &Servers, subject: &str) {
         answering.answer(message.payload.into(), move |answer| async move {
             // The node asks again, or another relay.
             if let Err(failure) = connection.send(address.to_string(), answer).await {
-                tracing::debug!(target: "signoff_nats", error = %failure, "an answer of the relay is lost");
+                tracing::debug!(target: "signoff", error = %failure, "an answer of the relay is lost");
             }
         });
     }

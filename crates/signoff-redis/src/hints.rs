@@ -8,12 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult};
+use signoff::broker::Ear;
 use signoff::store::Hints;
 use signoff::{Error, ErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::ear::Ear;
 use crate::envelope;
 use crate::line::{self, Line, late};
 
@@ -21,7 +21,7 @@ use crate::line::{self, Line, late};
 ///
 /// Redis is never needed. Without it nodes read the log four times per lease, and a logout takes until the slowest has. It is
 /// connected to when it is needed, and again when the connection is lost; what may have been missed meanwhile is made good
-/// by reading the log once. Of an outage the log tells when it begins and when it ends (target `signoff_redis`).
+/// by reading the log once. Of an outage the log tells when it begins and when it ends (target `signoff`).
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct RedisHints {
     channel: String,
     limit: Duration,
     mouth: Mutex<Option<MultiplexedConnection>>,
-    ear: Mutex<Ear>,
+    ear: Mutex<Ear<Line>>,
     /// How often something was heard.
     heard: AtomicU64,
 }
@@ -80,7 +80,7 @@ impl RedisHints {
         Line::subscribe(&self.client, &self.channel, self.limit).await
     }
 
-    async fn listen(&self, ear: &mut Ear) -> Result<(), Error> {
+    async fn listen(&self, ear: &mut Ear<Line>) -> Result<(), Error> {
         let Some(line) = ear.line() else {
             ear.connect(|| self.subscribe()).await;
             // What was announced before is known to nobody here, and may be in the log.

@@ -25,7 +25,6 @@
 //! Encrypted connections (`rediss://`) need a TLS feature of the crate `redis`, which the application turns on.
 
 mod connection;
-mod ear;
 mod envelope;
 mod hints;
 mod line;

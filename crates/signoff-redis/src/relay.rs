@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Client;
+use signoff::broker::Ear;
 use signoff::relay::{Answering, Relay};
 use signoff::{Error, ErrorKind};
 use tokio::runtime::Handle;
@@ -12,14 +13,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
-use crate::ear::Ear;
 use crate::envelope;
 use crate::line::{self, Line};
 
 /// A relay that nodes reach by Redis, with a [`RedisLink`](crate::RedisLink).
 ///
 /// It answers for as long as it exists. When Redis is away it connects again, for ever, and the log tells of the beginning
-/// and the end (target `signoff_redis`); its nodes refuse meanwhile, or go to another. What does not come from a node with
+/// and the end (target `signoff`); its nodes refuse meanwhile, or go to another. What does not come from a node with
 /// the key gets no answer.
 ///
 /// ```no_run
@@ -109,7 +109,7 @@ async fn answer(answering: &mut Answering, client: &Client, channel: &str) {
             let sent = mouth.ask::<u64>(&envelope::publish(&to, envelope::answer(number, &answer))).await;
             // The node asks again, or another relay.
             if let Err(error) = sent {
-                tracing::debug!(target: "signoff_redis", error = %error, "an answer of the relay is lost");
+                tracing::debug!(target: "signoff", error = %error, "an answer of the relay is lost");
             }
         });
     }

@@ -73,6 +73,7 @@ mod timeouts;
 
 mod b64;
 mod beside;
+pub mod broker;
 mod claims;
 mod commit;
 mod error;
