@@ -3,12 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use signoff::broker::Ear;
-use signoff::relay::{Answering, Relay};
-use signoff::{Error, ErrorKind};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use signoff::Error;
+use signoff::relay::{Inbox, Relay, Served};
 
 use crate::connection::{Connection, Failure, Subscription};
 use crate::servers::{self, Servers};
@@ -26,17 +22,15 @@ use crate::servers::{self, Servers};
 /// # async fn relay(store: impl signoff::store::Store, secret: &[u8]) -> Result<(), signoff::Error> {
 /// let relay = Relay::open(store, RelayKey::new(secret)?, RelaySettings::default()).await?;
 /// let served = NatsRelay::open(relay, "nats://10.0.0.1, nats://10.0.0.2", "bank.relay.one")?;
+/// served.ready().await; // Nodes may be opened now.
 /// // Until the process is to end:
 /// served.close().await;
 /// # Ok(()) }
 /// ```
 #[must_use = "nodes are answered for as long as this exists"]
 pub struct NatsRelay {
-    relay: Relay,
+    served: Served,
     subject: String,
-    /// The task ends when this is gone, closed or not.
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Relay>,
 }
 
 /// To connect. A relay may be far away, and nobody waits for it.
@@ -51,74 +45,62 @@ impl NatsRelay {
     /// [`ErrorKind::Misuse`], as for [`NatsHints::open`](crate::NatsHints::open), or when there is no runtime of tokio.
     pub fn open(relay: Relay, urls: &str, subject: &str) -> Result<Self, Error> {
         let (servers, subject) = (Servers::parse(urls)?, servers::subject(subject)?);
-        let runtime = Handle::try_current();
-        let runtime = runtime
-            .map_err(|error| Error::new(ErrorKind::Misuse, "a relay needs a runtime of tokio").with_source(error))?;
-        let (stop, stopped) = oneshot::channel();
-        let task = runtime.spawn(serve(relay.clone(), servers, subject.clone(), stopped));
-        Ok(Self { relay, subject, stop, task })
+        let served = Served::spawn(relay, Questions { servers, subject: subject.clone() })?;
+        Ok(Self { served, subject })
     }
 
     /// Whom it answers for.
     pub fn relay(&self) -> &Relay {
-        &self.relay
+        self.served.relay()
+    }
+
+    /// Returns when it hears what nodes ask: see [`Served::ready`].
+    pub async fn ready(&self) {
+        self.served.ready().await;
     }
 
     /// Answers nobody any more, and closes the relay, if nobody else has a clone: see [`Relay::close`].
     pub async fn close(self) {
-        let Self { relay, stop, task, .. } = self;
-        drop((relay, stop));
-        if let Ok(relay) = task.await {
-            relay.close().await;
-        }
+        self.served.close().await;
     }
 }
 
-async fn serve(relay: Relay, servers: Servers, subject: String, stopped: oneshot::Receiver<()>) -> Relay {
-    let mut answering = Answering::new(relay);
-    tokio::select! {
-        _ = stopped => {}
-        () = answer(&mut answering, &servers, &subject) => {}
-    }
-    answering.stop().await
+struct Questions {
+    servers: Servers,
+    subject: String,
 }
 
-/// For ever.
-async fn answer(answering: &mut Answering, servers: &Servers, subject: &str) {
-    let mut ear =
-        Ear::new(["NATS is away, and this relay hears no node", "NATS is back, and this relay hears nodes again"]);
-    // Whoever repeats a node's question with another address does not make the relay speak where it has no business.
-    let addresses = format!("{subject}.");
-    loop {
-        let Some(line) = ear.line() else {
-            ear.connect(|| subscribe(servers, subject)).await;
-            continue;
-        };
-        let message = match line.message().await {
-            Ok(message) => message,
-            Err(lost) => {
-                ear.lose(&lost);
-                continue;
-            }
-        };
-        let Some(address) = message.reply.filter(|address| address.starts_with(&addresses)) else { continue };
-        let connection = line.connection();
-        answering.answer(message.payload.into(), move |answer| async move {
-            // The node asks again, or another relay.
-            if let Err(failure) = connection.send(address.to_string(), answer).await {
-                tracing::debug!(target: "signoff", error = %failure, "an answer of the relay is lost");
-            }
-        });
-    }
-}
+impl Inbox for Questions {
+    type Line = Subscription;
+    type Address = (Connection, String);
+    type Failure = Failure;
 
-async fn subscribe(servers: &Servers, subject: &str) -> Result<Subscription, Failure> {
-    Connection::open(servers, LIMIT).await?.subscribe(subject, subject, LIMIT).await
+    const OUTAGE: [&'static str; 2] =
+        ["NATS is away, and this relay hears no node", "NATS is back, and this relay hears nodes again"];
+
+    async fn listen(&self) -> Result<Subscription, Failure> {
+        Connection::open(&self.servers, LIMIT).await?.subscribe(&self.subject, &self.subject, LIMIT).await
+    }
+
+    async fn next(&self, line: &mut Subscription) -> Result<Option<(Self::Address, Vec<u8>)>, Failure> {
+        let message = line.message().await?;
+        // Whoever repeats a node's question with another address does not make the relay speak where it has no business.
+        let is_below = |address: &str| address.strip_prefix(&self.subject).is_some_and(|rest| rest.starts_with('.'));
+        let address = message.reply.filter(|address| is_below(address));
+        Ok(address.map(|address| ((line.connection(), address.to_string()), message.payload.into())))
+    }
+
+    async fn answer((connection, address): Self::Address, answer: Vec<u8>) -> Result<(), Failure> {
+        connection.send(address, answer).await
+    }
 }
 
 impl fmt::Debug for NatsRelay {
     // Not the servers, which may have a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsRelay").field("subject", &self.subject).field("relay", &self.relay).finish_non_exhaustive()
+        f.debug_struct("NatsRelay")
+            .field("subject", &self.subject)
+            .field("served", &self.served)
+            .finish_non_exhaustive()
     }
 }

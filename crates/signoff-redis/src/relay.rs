@@ -4,13 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Client;
-use signoff::broker::Ear;
-use signoff::relay::{Answering, Relay};
-use signoff::{Error, ErrorKind};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use redis::{Client, RedisError};
+use signoff::Error;
+use signoff::relay::{Inbox, Relay, Served};
 
 use crate::connection::Connection;
 use crate::envelope;
@@ -29,17 +25,15 @@ use crate::line::{self, Line};
 /// # async fn relay(store: impl signoff::store::Store, secret: &[u8]) -> Result<(), signoff::Error> {
 /// let relay = Relay::open(store, RelayKey::new(secret)?, RelaySettings::default()).await?;
 /// let served = RedisRelay::open(relay, "redis://127.0.0.1:6379", "bank.relay.one")?;
+/// served.ready().await; // Nodes may be opened now.
 /// // Until the process is to end:
 /// served.close().await;
 /// # Ok(()) }
 /// ```
 #[must_use = "nodes are answered for as long as this exists"]
 pub struct RedisRelay {
-    relay: Relay,
+    served: Served,
     channel: String,
-    /// The task ends when this is gone, closed or not.
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Relay>,
 }
 
 /// To connect, and to send an answer. A relay may be far away, and nobody waits for it.
@@ -51,73 +45,74 @@ impl RedisRelay {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`] when it is no such URL, the channel has no name, or there is no runtime of tokio.
+    /// [`ErrorKind::Misuse`](signoff::ErrorKind::Misuse) when it is no such URL, the channel has no name, or there is no runtime of tokio.
     pub fn open(relay: Relay, url: &str, channel: &str) -> Result<Self, Error> {
         let (client, channel) = (line::client(url)?, line::channel(channel)?);
-        let runtime = Handle::try_current();
-        let runtime = runtime
-            .map_err(|error| Error::new(ErrorKind::Misuse, "a relay needs a runtime of tokio").with_source(error))?;
-        let (stop, stopped) = oneshot::channel();
-        let task = runtime.spawn(serve(relay.clone(), client, channel.clone(), stopped));
-        Ok(Self { relay, channel, stop, task })
+        let mouth = Arc::new(Connection::new(client.clone(), LIMIT));
+        let served = Served::spawn(relay, Questions { client, channel: channel.clone(), mouth })?;
+        Ok(Self { served, channel })
     }
 
     /// Whom it answers for.
     pub fn relay(&self) -> &Relay {
-        &self.relay
+        self.served.relay()
+    }
+
+    /// Returns when it hears what nodes ask: see [`Served::ready`].
+    pub async fn ready(&self) {
+        self.served.ready().await;
     }
 
     /// Answers nobody any more, and closes the relay, if nobody else has a clone: see [`Relay::close`].
     pub async fn close(self) {
-        let Self { relay, stop, task, .. } = self;
-        drop((relay, stop));
-        if let Ok(relay) = task.await {
-            relay.close().await;
-        }
+        self.served.close().await;
     }
 }
 
-async fn serve(relay: Relay, client: Client, channel: String, stopped: oneshot::Receiver<()>) -> Relay {
-    let mut answering = Answering::new(relay);
-    tokio::select! {
-        _ = stopped => {}
-        () = answer(&mut answering, &client, &channel) => {}
-    }
-    answering.stop().await
+struct Questions {
+    client: Client,
+    channel: String,
+    mouth: Arc<Connection>,
 }
 
-/// For ever.
-async fn answer(answering: &mut Answering, client: &Client, channel: &str) {
-    let mut ear =
-        Ear::new(["Redis is away, and this relay hears no node", "Redis is back, and this relay hears nodes again"]);
-    let mouth = Arc::new(Connection::new(client.clone(), LIMIT));
-    loop {
-        let Some(line) = ear.line() else {
-            ear.connect(|| Line::subscribe(client, channel, LIMIT)).await;
-            continue;
-        };
-        let message = match line.next().await {
-            Ok(message) => message,
-            Err(lost) => {
-                ear.lose(&lost);
-                continue;
-            }
-        };
-        let Some((name, number, question)) = envelope::open_question(message.get_payload_bytes()) else { continue };
-        let (to, mouth) = (envelope::replies(channel, name), Arc::clone(&mouth));
-        answering.answer(question.to_vec(), move |answer| async move {
-            let sent = mouth.ask::<u64>(&envelope::publish(&to, envelope::answer(number, &answer))).await;
-            // The node asks again, or another relay.
-            if let Err(error) = sent {
-                tracing::debug!(target: "signoff", error = %error, "an answer of the relay is lost");
-            }
-        });
+/// Where an answer goes, and which question it belongs to.
+struct Address {
+    mouth: Arc<Connection>,
+    channel: String,
+    number: u64,
+}
+
+impl Inbox for Questions {
+    type Line = Line;
+    type Address = Address;
+    type Failure = RedisError;
+
+    const OUTAGE: [&'static str; 2] =
+        ["Redis is away, and this relay hears no node", "Redis is back, and this relay hears nodes again"];
+
+    async fn listen(&self) -> Result<Line, RedisError> {
+        Line::subscribe(&self.client, &self.channel, LIMIT).await
+    }
+
+    async fn next(&self, line: &mut Line) -> Result<Option<(Address, Vec<u8>)>, RedisError> {
+        let message = line.next().await?;
+        Ok(envelope::open_question(message.get_payload_bytes()).map(|(name, number, question)| {
+            let channel = envelope::replies(&self.channel, name);
+            (Address { mouth: Arc::clone(&self.mouth), channel, number }, question.to_vec())
+        }))
+    }
+
+    async fn answer(Address { mouth, channel, number }: Address, answer: Vec<u8>) -> Result<(), RedisError> {
+        mouth.ask::<u64>(&envelope::publish(&channel, envelope::answer(number, &answer))).await.map(|_| ())
     }
 }
 
 impl fmt::Debug for RedisRelay {
     // Not the URL, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisRelay").field("channel", &self.channel).field("relay", &self.relay).finish_non_exhaustive()
+        f.debug_struct("RedisRelay")
+            .field("channel", &self.channel)
+            .field("served", &self.served)
+            .finish_non_exhaustive()
     }
 }

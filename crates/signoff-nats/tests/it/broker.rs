@@ -34,6 +34,13 @@ impl Served {
         }
     }
 
+    pub(crate) async fn ready(&self) {
+        match self {
+            Self::Nats(relay) => relay.ready().await,
+            Self::Redis(relay) => relay.ready().await,
+        }
+    }
+
     pub(crate) async fn close(self) {
         match self {
             Self::Nats(relay) => relay.close().await,
@@ -106,7 +113,14 @@ impl Broker {
         }
     }
 
-    pub(crate) fn serve(&self, relay: Relay, name: &str) -> Served {
+    /// Returns when nodes may be opened behind it.
+    pub(crate) async fn serve(&self, relay: Relay, name: &str) -> Served {
+        let served = self.begin_to_serve(relay, name);
+        served.ready().await;
+        served
+    }
+
+    pub(crate) fn begin_to_serve(&self, relay: Relay, name: &str) -> Served {
         match self {
             Self::Nats(_) => Served::Nats(NatsRelay::open(relay, &self.url(), name).unwrap()),
             Self::Redis(_) => Served::Redis(RedisRelay::open(relay, &self.url(), name).unwrap()),

@@ -45,7 +45,10 @@ async fn log_out(what: &str, on: &Signoff, nodes: &[&Signoff], token: &str) -> D
 }
 
 async fn two_relays(broker: &Broker, fleet: &Fleet) -> [Served; 2] {
-    [broker.serve(fleet.relay(broker.hints()).await, ONE), broker.serve(fleet.relay(broker.hints()).await, TWO)]
+    [
+        broker.serve(fleet.relay(broker.hints()).await, ONE).await,
+        broker.serve(fleet.relay(broker.hints()).await, TWO).await,
+    ]
 }
 
 async fn behind_both(broker: &Broker, fleet: &Fleet) -> Signoff {
@@ -91,7 +94,7 @@ async fn the_nodes_of_a_relay_that_is_gone_go_to_the_next() {
             log_out(&what, &b, &[&a, &b], &token).await;
         }
         // And back, when the other one is closed in order.
-        let one = broker.serve(fleet.relay(broker.hints()).await, ONE);
+        let one = broker.serve(fleet.relay(broker.hints()).await, ONE).await;
         two.close().await;
         for node in [&a, &b] {
             until("moved", async || node.node_metrics().unwrap().joined >= 3 && node.may_answer()).await;
@@ -139,15 +142,36 @@ async fn without_the_broker_nodes_refuse_and_with_it_they_answer_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_is_ready_when_its_nodes_can_reach_it() {
+    for broker in Broker::each() {
+        let fleet = Fleet::with(SHORT);
+        let relay = fleet.relay(broker.hints()).await;
+        broker.crash();
+        let served = broker.begin_to_serve(relay, ONE);
+        for _ in 0..3 {
+            let waited = tokio::time::timeout(SHORT / 4, served.ready()).await;
+            assert!(waited.is_err(), "{broker:?}: nobody can reach it");
+            broker.start_again();
+            served.ready().await;
+            let node = fleet.join_behind(vec![broker.link(ONE)], broker.hints()).await;
+            assert!(node.may_answer());
+            drop(node);
+            broker.crash();
+            // It is heard of when the connection breaks.
+            until("away", async || tokio::time::timeout(SHORT / 100, served.ready()).await.is_err()).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_in_a_crowd_gets_the_right_answer() {
     for broker in Broker::each() {
         let store = MemoryStore::shared(LEASE);
         let key = || RelayKey::new(&[9; 32]).unwrap();
         let relay = Relay::open(store.another(), key(), RelaySettings::default()).await.unwrap();
-        let served = broker.serve(relay, ONE);
+        let served = broker.serve(relay, ONE).await;
         let links = vec![broker.link(ONE)];
         let behind = Arc::new(signoff::relay::Relayed::new(store.another(), key(), links).unwrap());
-        until("there", async || behind.nodes().unwrap().behind(signoff::Position::MAX).await.is_ok()).await;
         for _ in 0..3 {
             // Each would notice another's answer: `Relayed` refuses it.
             let asking = (0..200).map(|n: u64| {

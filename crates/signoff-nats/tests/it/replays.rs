@@ -35,8 +35,8 @@ async fn what_is_repeated_or_forged_revives_nothing_and_expels_nobody() {
     for broker in Broker::each() {
         let (what, fleet) = (format!("{broker:?}"), Fleet::with(SHORT));
         let heard = eavesdrop(&broker);
-        let one = broker.serve(fleet.relay(broker.hints()).await, ONE);
-        let two = broker.serve(fleet.relay(broker.hints()).await, TWO);
+        let one = broker.serve(fleet.relay(broker.hints()).await, ONE).await;
+        let two = broker.serve(fleet.relay(broker.hints()).await, TWO).await;
         let a = fleet.join_behind(vec![broker.link(ONE)], broker.hints()).await;
         let b = fleet.join_behind(vec![broker.link(TWO)], broker.hints()).await;
         // One that leaves, and one that is gone without a word.

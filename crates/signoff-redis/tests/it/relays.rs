@@ -40,6 +40,7 @@ async fn nodes_behind_a_relay_have_one_row_in_the_database() {
     settings.hints = Some(hints(&redis));
     let relay = Relay::open(share(&url).await, key(), settings).await.unwrap();
     let served = RedisRelay::open(relay, &redis.url(), "bank.relay").unwrap();
+    served.ready().await;
     let link: Arc<dyn RelayLink> = Arc::new(RedisLink::open(&redis.url(), "bank.relay").unwrap());
     let mut nodes = vec![join(share(&url).await, &redis).await];
     for _ in 0..2 {

@@ -4,10 +4,10 @@ use tokio::task::JoinSet;
 
 use super::Relay;
 
-/// For those who bring messages to a [`Relay`]: answers each in a task of its own. What comes while so many are being
+/// Answers each message in a task of its own. What comes while so many are being
 /// answered is dropped, and costs its sender the time that it waits.
 #[derive(Debug)]
-pub struct Answering {
+pub(super) struct Answering {
     relay: Relay,
     tasks: JoinSet<()>,
 }
@@ -17,12 +17,12 @@ const MOST: usize = 1_024;
 
 impl Answering {
     /// For this relay.
-    pub fn new(relay: Relay) -> Self {
+    pub(super) fn new(relay: Relay) -> Self {
         Self { relay, tasks: JoinSet::new() }
     }
 
     /// Begins to answer a message. `reply` sends what is to be said, if something is.
-    pub fn answer<F: Future<Output = ()> + Send>(
+    pub(super) fn answer<F: Future<Output = ()> + Send>(
         &mut self,
         message: Vec<u8>,
         reply: impl FnOnce(Vec<u8>) -> F + Send + 'static,
@@ -39,18 +39,8 @@ impl Answering {
         });
     }
 
-    /// How many are being answered.
-    pub fn len(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
     /// Leaves what has not been answered, and returns the relay, to be closed.
-    pub async fn stop(mut self) -> Relay {
+    pub(super) async fn stop(mut self) -> Relay {
         self.tasks.shutdown().await;
         self.relay
     }
@@ -79,14 +69,14 @@ mod tests {
             answering.answer(message, move |_| async move {
                 answers.fetch_add(1, Ordering::SeqCst);
             });
-            assert_eq!(answering.len(), (n + 1).min(MOST));
+            assert_eq!(answering.tasks.len(), (n + 1).min(MOST));
         }
         while answers.load(Ordering::SeqCst) < MOST {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // There is room again; nonsense gets no reply.
         answering.answer(b"nonsense".to_vec(), |_| async { unreachable!("it has no key") });
-        assert!(answering.len() <= MOST && !answering.is_empty());
+        assert!((1..=MOST).contains(&answering.tasks.len()));
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(answers.load(Ordering::SeqCst), MOST);
         answering.stop().await.close().await;

@@ -11,7 +11,7 @@
 //!
 //! What carries the messages, such as NATS or Redis, need not be trusted: they are authenticated by a [`RelayKey`]. It can
 //! read who was logged out, though. The crates signoff-nats and signoff-redis have links and the other end of them;
-//! [`Pending`] and [`Answering`] are for those who write others.
+//! [`Pending`] and [`Served`] are for those who write others.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -50,6 +50,7 @@ mod pending;
 mod relayed;
 mod rounds;
 mod serve;
+mod served;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,10 +63,10 @@ use crate::store::{Hints, Node, Nodes, Seated, Store};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, NodeId, Position, secret};
 
-pub use answering::Answering;
 pub use message::RelayKey;
 pub use pending::{Pending, PendingQuestion};
 pub use relayed::{RelayLink, Relayed};
+pub use served::{Inbox, Served};
 
 use children::Children;
 use message::{Answer, Era, Question};
