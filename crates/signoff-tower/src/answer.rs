@@ -1,89 +1,45 @@
-//! What a refused or failed request is told: status and headers, without detail.
+//! Answers as values of `http`.
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
-use signoff::{Denied, Rejection};
+use signoff::web::{Finish, Reply, Written};
 
-/// An answer that says no. The same for all refused tokens, whatever the reason: that is for the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Answer {
-    /// 403: the request may come from another site.
-    CrossSite,
-    /// 401 `invalid_token`: expired, revoked, malformed, unknown.
-    InvalidToken,
-    /// 400 `invalid_request`: a cookie and a bearer token at once (RFC 6750, section 2).
-    SeveralMethods,
-    /// 401: no credential was presented; the challenge names no error then (RFC 6750, section 3.1).
-    Unauthenticated,
-    /// 503: we cannot tell. The credential may be good, the logout may not have happened; nothing was cleared.
-    Unavailable,
+/// Status, fields and body of a reply.
+pub(crate) fn parts(reply: Reply) -> (StatusCode, HeaderMap, std::borrow::Cow<'static, str>) {
+    let (status, fields, body) = reply.into_parts();
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for (name, value) in fields {
+        let Ok(mut value) = HeaderValue::try_from(value) else { continue };
+        value.set_sensitive(name == "set-cookie");
+        headers.append(HeaderName::from_static(name), value);
+    }
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), headers, body)
 }
 
-impl Answer {
-    /// The answer for a denial; the reason goes to the log.
-    pub fn to_denial(denied: &Denied) -> Self {
-        match denied {
-            Denied::Failed(error) => {
-                tracing::warn!(target: "signoff", kind = ?error.kind(), error = %error, "cannot tell");
-                Self::Unavailable
-            }
-            Denied::Rejected(Rejection::Stale) => {
-                tracing::warn!(target: "signoff", reason = Rejection::Stale.reason(), "cannot tell");
-                Self::Unavailable
-            }
-            Denied::Rejected(rejection) => {
-                tracing::info!(target: "signoff", reason = rejection.reason(), "token refused");
-                Self::InvalidToken
-            }
-        }
-    }
-
-    /// The status.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::InvalidToken | Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::SeveralMethods => StatusCode::BAD_REQUEST,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// The body, JSON.
-    pub const fn body(self) -> &'static str {
-        match self {
-            Self::CrossSite => r#"{"error":"cross_site"}"#,
-            Self::InvalidToken => r#"{"error":"invalid_token"}"#,
-            Self::SeveralMethods => r#"{"error":"invalid_request"}"#,
-            Self::Unauthenticated => r#"{"error":"unauthenticated"}"#,
-            Self::Unavailable => r#"{"error":"unavailable"}"#,
-        }
-    }
-
-    /// The headers, without the content type.
-    pub fn headers(self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        harden(&mut headers);
-        let challenge = match self {
-            Self::InvalidToken => Some("Bearer error=\"invalid_token\""),
-            Self::SeveralMethods => Some("Bearer error=\"invalid_request\""),
-            Self::Unauthenticated => Some("Bearer"),
-            Self::CrossSite => None,
-            Self::Unavailable => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                None
-            }
-        };
-        if let Some(challenge) = challenge {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        headers
+/// What an answer has already that matters here.
+pub(crate) fn written(headers: &HeaderMap) -> Written<'_> {
+    Written {
+        cookies: headers.get_all(header::SET_COOKIE).iter().map(HeaderValue::as_bytes).collect(),
+        cache_control: headers.contains_key(header::CACHE_CONTROL),
     }
 }
 
-/// What every answer of this library carries.
-pub(crate) fn harden(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+/// Changes an answer as it must be.
+pub(crate) fn apply(finish: Finish, headers: &mut HeaderMap) {
+    for (name, value) in finish.headers {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(cookies) = finish.cookies {
+        headers.remove(header::SET_COOKIE);
+        for cookie in cookies {
+            let Ok(mut value) = HeaderValue::from_bytes(&cookie.0) else { continue };
+            value.set_sensitive(true);
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+pub(crate) fn response(reply: impl Into<Reply>) -> axum::response::Response {
+    axum::response::IntoResponse::into_response(parts(reply.into()))
 }

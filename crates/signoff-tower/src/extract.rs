@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
-use http::header::{self, HeaderValue};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderName, StatusCode};
-use signoff::site::SameOrigin;
+use signoff::web;
 
-use crate::answer::Answer;
-use crate::request::Auth;
+use crate::answer::response;
+use crate::request::{Auth, Fields};
 
 /// The verified token of the request. As an argument of a handler it refuses everybody else:
 ///
@@ -34,8 +33,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Live {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let live = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
-        live.ok_or_else(|| Answer::Unauthenticated.into_response())
+        let auth = <Auth as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        auth.require().map(|live| Self(Arc::clone(live))).map_err(response)
     }
 }
 
@@ -46,8 +45,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Live {
         let auth = <Auth as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         match auth.live() {
             None => Ok(None),
-            Some(Ok(live)) => Ok(Some(Self(Arc::clone(live)))),
-            Some(Err(denied)) => Err(Answer::to_denial(denied).into_response()),
+            Some(_) => auth.require().map(|live| Some(Self(Arc::clone(live)))).map_err(response),
         }
     }
 }
@@ -62,12 +60,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Auth {
 }
 
 /// Refuses state-changing requests that another site may have caused, with 403. For handlers of `POST`, `PUT`, `PATCH`
-/// and `DELETE`.
+/// and `DELETE`. Proof of that, see [`web::FromOurPages`].
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct FromOurPages {
-    /// Proof that a page of our own sent it; `None` for a bearer token, or a script that says nothing of its origin.
-    pub proof: Option<SameOrigin>,
+pub struct FromOurPages(web::FromOurPages);
+
+impl Deref for FromOurPages {
+    type Target = web::FromOurPages;
+
+    fn deref(&self) -> &web::FromOurPages {
+        &self.0
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for FromOurPages {
@@ -75,22 +77,22 @@ impl<S: Send + Sync> FromRequestParts<S> for FromOurPages {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let auth = <Auth as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        match auth.check_site(parts) {
-            Ok(proof) => Ok(Self { proof }),
-            Err(cross_site) => {
-                tracing::warn!(target: "signoff", "{cross_site}");
-                let vary = [(header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"))];
-                Err((vary, Answer::CrossSite).into_response())
-            }
-        }
+        auth.check_site(&Fields::from(&*parts), None).map(Self).map_err(response)
     }
 }
 
-impl IntoResponse for Answer {
+/// An answer of [`web`] as a response.
+#[derive(Debug)]
+pub struct Replied(pub web::Reply);
+
+impl IntoResponse for Replied {
     fn into_response(self) -> Response {
-        let json: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, JSON);
-        (self.status(), [json], self.headers(), self.body()).into_response()
+        response(self.0)
     }
 }
 
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+impl<T: Into<web::Reply>> From<T> for Replied {
+    fn from(reply: T) -> Self {
+        Self(reply.into())
+    }
+}

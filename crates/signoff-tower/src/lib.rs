@@ -6,6 +6,7 @@
 //!
 //! ```
 //! use axum::{Router, routing::{get, post}};
+//! use signoff::web::Web;
 //! use signoff::{CookieSpec, KeySet, MemoryStore, Settings, Signoff, SigningKey};
 //! use signoff_tower::{Live, SignoffLayer, handlers};
 //!
@@ -21,7 +22,7 @@
 //!     .route("/balance", get(balance))
 //!     .route("/logout", post(handlers::logout))
 //!     .route("/signoff.js", get(handlers::signoff_js))
-//!     .layer(SignoffLayer::new(signoff, CookieSpec::host("signoff")?));
+//!     .layer(SignoffLayer::new(Web::new(signoff, CookieSpec::host("signoff")?)));
 //! # let _ = app;
 //! # Ok(()) }
 //! ```
@@ -40,24 +41,19 @@ mod answer;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "axum")]
-mod grant;
+mod guard;
 #[cfg(feature = "axum")]
 pub mod handlers;
 mod layer;
 mod request;
 
 // The public interface is:
-pub use answer::Answer;
 #[cfg(feature = "axum")]
-pub use extract::{FromOurPages, Live};
+pub use extract::{FromOurPages, Live, Replied};
+#[cfg(feature = "axum")]
+pub use guard::{GuardLayer, Guarded};
 pub use layer::{SignoffLayer, SignoffService};
-pub use request::{Auth, Fenced};
-
-/// The browser module: an ES module without dependencies, to be served as `text/javascript`.
-///
-/// It posts the logout, checks that the answer proves it, and only then clears the browser's storage, tells the other
-/// tabs and navigates. See [`handlers::signoff_js`] for a handler that serves it.
-pub const SIGNOFF_JS: &str = include_str!("client/signoff.js");
+pub use request::{Auth, Fields};
 
 /// The README's example, compiled.
 #[cfg(doctest)]

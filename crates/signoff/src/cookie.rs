@@ -94,6 +94,11 @@ impl CookieSpec {
         self
     }
 
+    /// Whether the browser keeps it when it closes.
+    pub(crate) const fn is_persistent(&self) -> bool {
+        self.max_age.is_some()
+    }
+
     /// The name with its prefix.
     pub fn name(&self) -> &str {
         &self.name
@@ -167,6 +172,35 @@ impl CookieSpec {
             }
         }
         Ok(found)
+    }
+}
+
+/// The cookies of an application, as far as they have to do with sessions.
+#[derive(Clone, Debug)]
+pub struct CookieLedger(CookieSpec);
+
+impl CookieLedger {
+    /// The session cookie.
+    pub const fn session(&self) -> &CookieSpec {
+        &self.0
+    }
+
+    pub(crate) fn clear(&self) -> Vec<String> {
+        vec![self.0.clear()]
+    }
+
+    /// What a request presents in the session cookie, and in those of the past.
+    pub(crate) fn presented<'a>(
+        &self,
+        fields: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(Vec<Presented>, Vec<Presented>), Rejection> {
+        Ok((self.0.find(fields)?, Vec::new()))
+    }
+}
+
+impl From<CookieSpec> for CookieLedger {
+    fn from(spec: CookieSpec) -> Self {
+        Self(spec)
     }
 }
 

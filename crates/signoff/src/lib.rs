@@ -70,6 +70,7 @@ pub mod store;
 pub mod test_util;
 pub mod time;
 mod timeouts;
+pub mod web;
 
 mod b64;
 mod beside;
@@ -86,6 +87,7 @@ mod logout;
 mod lost;
 mod mint;
 mod nodes;
+mod over;
 mod panics;
 mod purge;
 mod rejection;
@@ -106,7 +108,7 @@ mod verify;
 // The public interface is:
 pub use audit::{Actor, Cause, Context, Reason};
 pub use claims::Claims;
-pub use cookie::CookieSpec;
+pub use cookie::{CookieLedger, CookieSpec};
 pub use elsewhere::{Destroyers, SessionDestroyer};
 pub use error::{Error, ErrorKind};
 pub use id::{ClientId, LogoutId, NodeId, SessionId, Subject, TokenId};

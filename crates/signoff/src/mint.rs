@@ -26,7 +26,7 @@ pub struct Login {
     claims: Option<String>,
     data: Vec<u8>,
     device: Option<String>,
-    context: Context,
+    pub(crate) context: Context,
     pub(crate) replaces: Option<SessionId>,
     elsewhere: Vec<Elsewhere>,
 }

@@ -14,6 +14,7 @@ use crate::elsewhere::{Finisher, Over, Sweeper};
 use crate::foreign;
 use crate::keeper::{Keeper, Keys, Tender};
 use crate::nodes::Membership;
+use crate::over::Lookout;
 use crate::purge::Purger;
 use crate::refresh::Exchanges;
 use crate::restore::Restored;
@@ -63,6 +64,8 @@ struct Inner {
     snapshots: Option<Arc<Snapshots>>,
     /// Ends with the last clone.
     snapshotting: Option<Tender>,
+    /// Wakes those who wait for the end of a token.
+    lookout: Lookout,
 }
 
 /// What an administrative end of sessions did; the cookies of other browsers cannot be cleared from here.
@@ -164,6 +167,7 @@ impl Signoff {
             purger,
             snapshotting: snapshots.as_ref().map(Snapshots::start),
             snapshots,
+            lookout: Lookout::new(),
             tender: keeper.start(),
             sweeper: finisher.as_ref().map(|finisher| Sweeper::start(Arc::clone(finisher))),
             finisher,
@@ -374,8 +378,12 @@ impl Signoff {
         &*self.0.clock
     }
 
-    pub(crate) fn replica(&self) -> &Replica {
+    pub(crate) fn replica(&self) -> &Arc<Replica> {
         &self.0.replica
+    }
+
+    pub(crate) fn lookout(&self) -> &Lookout {
+        &self.0.lookout
     }
 
     pub(crate) fn committer(&self) -> &Committer {

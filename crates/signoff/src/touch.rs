@@ -51,6 +51,13 @@ impl Signoff {
         Ok(note.is_kept)
     }
 
+    /// Whether [`Signoff::touch`] would write now.
+    pub(crate) fn is_touch_due(&self, live: &Live) -> bool {
+        let Ok(now) = self.now() else { return false };
+        let interval = self.policy().settings.touch_interval();
+        self.touched().get(live.session_id()).is_none_or(|last| now.since(last) >= interval)
+    }
+
     /// The session as it is then, its idle end no later than `latest`; `None` when it is over.
     pub(crate) async fn note_use(
         &self,

@@ -200,6 +200,13 @@ impl Signoff {
         matches!(self.replica().verdict(&session, claims.position()), Verdict::Dead(_))
     }
 
+    /// Whether the session itself was cut off, on its own or with all of its subject's, its client's, or everything. Tokens and
+    /// keys do not count: the session lives on without them.
+    pub(crate) fn is_ended(&self, claims: &Claims) -> bool {
+        let [session, subject, client, ..] = claims.facts().scopes();
+        matches!(self.replica().verdict(&[session, subject, client], claims.position()), Verdict::Dead(_))
+    }
+
     /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered, nor is a
     /// session that ended while it was being loaded.
     async fn load_cached(&self, opaque: &Opaque<'_>, hash: TokenHash) -> Result<Option<Arc<Facts>>, Error> {

@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::header::{self, HeaderValue};
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
-use signoff::{Actor, Cause, Context, CookieSpec, Denied, Login, Reason};
-use signoff_tower::{Answer, Auth, FromOurPages, Live, SignoffLayer, handlers};
+use signoff::web::{Carrier, Web};
+use signoff::{CookieSpec, Login};
+use signoff_tower::{Auth, Fields, FromOurPages, Live, Replied, SignoffLayer, handlers};
 
 use crate::demo;
 use crate::nodes::Here;
@@ -36,7 +38,7 @@ pub(crate) fn router(here: Here) -> Router {
         .route("/.well-known/jwks.json", get(handlers::jwks))
         .route("/signoff.js", get(handlers::signoff_js))
         .merge(demo::router())
-        .layer(SignoffLayer::new(here.node().signoff.clone(), cookie))
+        .layer(SignoffLayer::new(Web::new(here.node().signoff.clone(), cookie)))
         .layer(middleware::from_fn(harden))
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(here)
@@ -99,42 +101,22 @@ struct Credentials {
 
 async fn log_in(
     State(here): State<Here>,
-    _: FromOurPages,
+    site: FromOurPages,
     auth: Auth,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    parts: Parts,
     Json(credentials): Json<Credentials>,
 ) -> Response {
     let Some(subject) = here.bank.people.authenticate(&credentials.user, &credentials.password).await else {
         return no(StatusCode::UNAUTHORIZED, "invalid_credentials");
     };
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let context = Context::new().with_address(address.ip()).with_user_agent(agent);
-    // Whatever session the browser had, its own or one that somebody planted, ends here.
-    let previous = auth.credentials().all();
-    if !previous.is_empty() {
-        let cause = Cause::new(Actor::Subject, Reason::Replaced).from(context.clone());
-        if let Err(Denied::Failed(error)) = here.node().signoff.log_out(&previous, cause).await {
-            return Answer::to_denial(&error.into()).into_response();
-        }
-    }
-    let issued = match here.node().signoff.log_in(Login::new(subject).device(&device(agent)).context(context)).await {
-        Ok(issued) => issued,
-        Err(error) => return Answer::to_denial(&error.into()).into_response(),
+    let context = auth.context(&Fields::from(&parts)).with_address(address.ip());
+    let device = device(context.user_agent().unwrap_or_default());
+    let carrier = match credentials.delivery.as_deref() {
+        Some("bearer") => Carrier::Body,
+        _ => Carrier::Cookie,
     };
-    let expires_in = issued.expires_in.as_secs();
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    if credentials.delivery.as_deref() == Some("bearer") {
-        let token = issued.token.expose();
-        let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": expires_in });
-        return (no_store, Json(body)).into_response();
-    }
-    let Some(cookie) = auth.cookie().set(&issued.token).ok().and_then(|cookie| HeaderValue::try_from(cookie).ok())
-    else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let body = json!({ "user": issued.session.subject.as_str(), "expires_in": expires_in });
-    (no_store, [(header::SET_COOKIE, cookie)], Json(body)).into_response()
+    Replied(auth.log_in(&site, Login::new(subject).device(&device).context(context), carrier).await).into_response()
 }
 
 /// "Firefox on Linux", roughly.

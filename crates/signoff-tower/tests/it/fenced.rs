@@ -9,8 +9,9 @@ use axum::routing::get;
 use signoff::store::Hints;
 use signoff::test_util::{FailingStore, Fault, ManualClock};
 use signoff::time::Timestamp;
+use signoff::web::{Fenced, Web};
 use signoff::{Cause, CookieSpec, Error, KeySet, Login, MemoryStore, Reach, Settings, SigningKey, Signoff, Subject};
-use signoff_tower::{Fenced, Live, SignoffLayer};
+use signoff_tower::{Live, SignoffLayer};
 
 use crate::server::BOTH;
 
@@ -50,9 +51,10 @@ async fn routes_reject_or_read_through() {
         let signoff =
             Signoff::open_with_clock(store, KeySet::new(key), settings, Arc::new(clock.clone())).await.unwrap();
 
-        let layer = SignoffLayer::new(signoff.clone(), CookieSpec::host("sid").unwrap());
-        let patient = Router::new().route("/patient", get(who)).layer(layer.clone().fenced(Fenced::ReadThrough));
-        let app = Router::new().route("/quick", get(who)).merge(patient).layer(layer);
+        let web = Web::new(signoff.clone(), CookieSpec::host("sid").unwrap());
+        let patient = SignoffLayer::new(web.clone().fenced(Fenced::ReadThrough));
+        let patient = Router::new().route("/patient", get(who)).layer(patient);
+        let app = Router::new().route("/quick", get(who)).merge(patient).layer(SignoffLayer::new(web));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = app.into_make_service_with_connect_info::<SocketAddr>();

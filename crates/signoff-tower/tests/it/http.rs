@@ -1,6 +1,7 @@
 //! The layer, the extractors and the handlers: statuses, headers and bodies, byte for byte where it matters.
 
 use signoff::test_util::Fault;
+use signoff::web::Web;
 use signoff::{Cause, Delivery, Subject};
 
 use crate::server::{BOTH, COOKIE, Server};
@@ -144,7 +145,7 @@ async fn an_application_may_keep_its_storage() {
     let server = Server::start(Delivery::Jwt).await;
     let token = server.log_in("alice").await;
     let spec = signoff::CookieSpec::host("sid").unwrap();
-    let layer = signoff_tower::SignoffLayer::new(server.signoff.clone(), spec).keep_storage();
+    let layer = signoff_tower::SignoffLayer::new(Web::new(server.signoff.clone(), spec).keep_storage());
     let logout = axum::routing::post(signoff_tower::handlers::logout);
     let app = axum::Router::new().route("/logout", logout).layer(layer);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

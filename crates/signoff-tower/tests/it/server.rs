@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use signoff::test_util::{FailingStore, ManualClock, Switch};
 use signoff::time::Timestamp;
+use signoff::web::Web;
 use signoff::{CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject, Update};
 use signoff_tower::{Auth, Live, SignoffLayer, handlers};
 use tokio::sync::Notify;
@@ -128,7 +129,7 @@ fn router(signoff: &Signoff, gate: &Arc<Gate>) -> Router {
         .route("/refresh", post(handlers::refresh))
         .route("/.well-known/jwks.json", get(handlers::jwks))
         .route("/signoff.js", get(handlers::signoff_js))
-        .layer(SignoffLayer::new(signoff.clone(), CookieSpec::host("sid").unwrap()))
+        .layer(SignoffLayer::new(Web::new(signoff.clone(), CookieSpec::host("sid").unwrap())))
         .with_state(Arc::clone(gate))
 }
 

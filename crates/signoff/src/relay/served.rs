@@ -1,6 +1,9 @@
 //! The task in which a relay hears its nodes. It knows no broker.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -64,9 +67,14 @@ impl Served {
         let (listens, hears) = watch::channel(false);
         let mut answering = Answering::new(relay.clone());
         let task = runtime.spawn(async move {
-            tokio::select! {
-                _ = stopped => {}
-                () = serve(&mut answering, &inbox, &listens) => {}
+            {
+                let (mut stopped, mut serving) = (pin!(stopped), pin!(serve(&mut answering, &inbox, &listens)));
+                // Whichever is first; that is the one, for the other has no end.
+                poll_fn(|task| match stopped.as_mut().poll(task) {
+                    Poll::Ready(_) => Poll::Ready(()),
+                    Poll::Pending => serving.as_mut().poll(task),
+                })
+                .await;
             }
             answering.stop().await
         });

@@ -1,0 +1,106 @@
+//! Waiting for the end of a token: for connections that stay open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signoff_revocation::Replica;
+use tokio::sync::watch;
+
+use crate::nodes::{Basis, Member};
+use crate::{Live, Position, Rejection, Signoff};
+
+/// How often is looked whether anything was revoked, for all that wait together.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Signoff {
+    /// Returns when this token is over, and says why: its session was logged out, it was revoked in any other way, its time is
+    /// up, or this node can no longer tell ([`Rejection::Stale`]). For what one request opens and keeps open: a WebSocket, an
+    /// event stream.
+    ///
+    /// It returns within a tenth of a second after `verify` began to refuse the token. All that wait share one timer, and each
+    /// looks only after something was revoked. The idle end of a session is not looked at; a connection that is used should
+    /// [say so](Signoff::touch).
+    ///
+    /// ```
+    /// # use signoff::{Cause, KeySet, Login, MemoryStore, Rejection, Settings, Signoff, SigningKey, Subject};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let settings = Settings::new("https://bank.example", "https://bank.example/api");
+    /// # let signoff = Signoff::open(MemoryStore::new(), KeySet::new(SigningKey::generate()?), settings).await?;
+    /// let issued = signoff.log_in(Login::new(Subject::new("alice")?)).await?;
+    /// let live = signoff.verify(issued.token.expose())?;
+    /// let connection = async {
+    ///     tokio::select! {
+    ///         why = signoff.until_over(&live) => why,
+    ///         // () = serve(socket) => …
+    ///     }
+    /// };
+    /// let logout = signoff.log_out(&[issued.token.expose()], Cause::logout());
+    /// let (why, done) = tokio::join!(connection, logout);
+    /// assert_eq!(why, Rejection::Revoked);
+    /// # let _ = done?; Ok(()) }
+    /// ```
+    pub async fn until_over(&self, live: &Live) -> Rejection {
+        let mut news = self.lookout().watch(self);
+        loop {
+            // Seen before it is looked at, so that what comes in between is looked at again.
+            news.borrow_and_update();
+            if let Err(rejection) =
+                self.judge(Basis::Lease, |replica| replica.verdict(&live.facts().scopes(), live.position()))
+            {
+                return rejection;
+            }
+            let Some(now) = self.clock().wall() else { return Rejection::Stale };
+            let left = live.expires_at().since(now);
+            if left.is_zero() {
+                return Rejection::Expired;
+            }
+            // The wall clock may be set: it is asked again before the time is up.
+            let _ = tokio::time::timeout(left.min(Duration::from_secs(60)), news.changed()).await;
+        }
+    }
+}
+
+/// Tells those who wait that something was revoked, or that this node may or may not answer. Does nothing while nobody waits.
+#[derive(Debug)]
+pub(crate) struct Lookout(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    news: watch::Sender<View>,
+    looks: AtomicBool,
+}
+
+/// What verdicts may change with.
+type View = (Position, bool);
+
+impl Lookout {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Shared { news: watch::Sender::new((Position::ZERO, true)), looks: AtomicBool::new(false) }))
+    }
+
+    fn watch(&self, signoff: &Signoff) -> watch::Receiver<View> {
+        // Before it is looked whether somebody looks: who stops looking looks once more whether somebody waits.
+        let receiver = self.0.news.subscribe();
+        if !self.0.looks.swap(true, Ordering::SeqCst) {
+            let (replica, member) = (Arc::clone(signoff.replica()), signoff.member().map(Arc::clone));
+            tokio::spawn(look(Arc::clone(&self.0), replica, member));
+        }
+        receiver
+    }
+}
+
+async fn look(shared: Arc<Shared>, replica: Arc<Replica>, member: Option<Arc<Member>>) {
+    loop {
+        let view = (replica.applied(), member.as_ref().is_none_or(|member| member.may_answer()));
+        shared.news.send_if_modified(|known| std::mem::replace(known, view) != view);
+        tokio::time::sleep(LOOK).await;
+        if shared.news.receiver_count() == 0 {
+            shared.looks.store(false, Ordering::SeqCst);
+            // Whoever came in between has found somebody who looks.
+            if shared.news.receiver_count() == 0 || shared.looks.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is known of a request, and handed to extractors and handlers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Answer, Csrf, Fenced, Form, Reply, Web};
+use crate::cookie::{self, Presented};
+use crate::site::{self, Credentials, Fetch, SameOrigin};
+use crate::{Context, CookieSpec, Denied, Live, Rejection, Signoff};
+
+/// A request as an adapter shows it.
+pub trait Head {
+    /// The values of all fields of this name, which is in lower case, in their order.
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The authority of the target of the request, which names the host in HTTP/2 and later.
+    fn authority(&self) -> Option<&[u8]>;
+
+    /// The first field of this name.
+    fn one<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+}
+
+/// The credentials of a request and what became of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    web: Web,
+    credentials: Credentials,
+    /// What cookies of the past carry: good for logging out.
+    retired: Vec<Presented>,
+    /// `None` when there was no credential.
+    verdict: Option<Result<Arc<Live>, Denied>>,
+    used: AtomicBool,
+}
+
+/// Proof that no other site caused a state-changing request, as far as a browser can be believed.
+#[derive(Debug)]
+pub struct FromOurPages(Option<SameOrigin>);
+
+impl FromOurPages {
+    /// Proof that a page of our own sent it; `None` for a bearer token, or a script that says nothing of its origin.
+    pub const fn proof(&self) -> Option<&SameOrigin> {
+        self.0.as_ref()
+    }
+}
+
+impl Auth {
+    /// Reads and verifies what a request presents.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a request that presents credentials in both ways at once, or several bearer tokens: 400.
+    pub async fn read(web: &Web, head: &impl Head) -> Result<Self, Reply> {
+        let (read, unreadable) = read(web, head).map_err(|_| Answer::SeveralMethods)?;
+        let Read { credentials, retired } = read;
+        let verdict = match (unreadable, credentials.one()) {
+            (Some(rejection), _) | (None, Err(rejection)) => Some(Err(rejection.into())),
+            (None, Ok(None)) => None,
+            (None, Ok(Some(token))) => {
+                let live = match web.0.fenced {
+                    Fenced::Reject => web.signoff().authenticate(token).await,
+                    Fenced::ReadThrough => web.signoff().read_through(token).await,
+                };
+                Some(live.map(Arc::new))
+            }
+        };
+        Ok(Self(Arc::new(Inner { web: web.clone(), credentials, retired, verdict, used: AtomicBool::new(false) })))
+    }
+
+    /// The verified token; `None` when none was presented.
+    ///
+    /// # Errors
+    ///
+    /// Why the presented one was denied.
+    pub fn live(&self) -> Option<Result<&Arc<Live>, &Denied>> {
+        // An answer that depends on who asks must not be stored by caches.
+        self.0.used.store(true, Ordering::Relaxed);
+        self.0.verdict.as_ref().map(Result::as_ref)
+    }
+
+    /// The verified token, for routes that demand one.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a request without a good one: 401, or 503 when we cannot tell.
+    pub fn require(&self) -> Result<&Arc<Live>, Answer> {
+        match self.live() {
+            None => Err(Answer::Unauthenticated),
+            Some(Ok(live)) => Ok(live),
+            Some(Err(denied)) => Err(Answer::to_denial(denied)),
+        }
+    }
+
+    /// Every credential that was presented, dead or alive. To log out, take [`Auth::tokens`].
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// Every token that was presented, dead or alive, in cookies of the past too: for [`Signoff::log_out`].
+    pub fn tokens(&self) -> Vec<&str> {
+        let mut tokens = self.0.credentials.all();
+        tokens.extend(self.0.retired.iter().map(Presented::as_str));
+        tokens
+    }
+
+    /// The service that verifies.
+    pub fn signoff(&self) -> &Signoff {
+        self.0.web.signoff()
+    }
+
+    /// What the application decided.
+    pub fn web(&self) -> &Web {
+        &self.0.web
+    }
+
+    /// The description of the session cookie.
+    pub fn cookie(&self) -> &CookieSpec {
+        self.0.web.cookies().session()
+    }
+
+    /// Whether another site may have caused this request: for everything that changes state. A bearer token is proof
+    /// enough, because no browser sends it along by itself. `form` is the body, if it is one: its field `csrf_token` is as good
+    /// as the header.
+    ///
+    /// # Errors
+    ///
+    /// The answer: 403. Do nothing.
+    pub fn check_site(&self, head: &impl Head, form: Option<&Form>) -> Result<FromOurPages, Answer> {
+        if matches!(self.0.credentials, Credentials::Bearer(_)) {
+            return Ok(FromOurPages(None));
+        }
+        let fetch = Fetch {
+            site: head.one("sec-fetch-site"),
+            origin: head.one("origin"),
+            referer: head.one("referer"),
+            host: head.one("host").or(head.authority()),
+            content_type: head.one("content-type"),
+            purpose: head.one("sec-purpose"),
+        };
+        let web = &self.0.web.0;
+        let site = site::judge(&fetch, &web.origins, web.unproven).map_err(|cross_site| {
+            tracing::warn!(target: "signoff", "{cross_site}");
+            Answer::CrossSite
+        })?;
+        if web.csrf == Csrf::Token && matches!(self.0.credentials, Credentials::Cookie(_)) {
+            let in_form = form.and_then(|form| form.field("csrf_token").transpose()).transpose()?;
+            let token = head.one("x-csrf-token").or(in_form.map(str::as_bytes));
+            if !token.is_some_and(|token| self.is_csrf_token(token)) {
+                tracing::warn!(target: "signoff", "refused: not the CSRF token of the session");
+                return Err(Answer::Csrf);
+            }
+        }
+        Ok(FromOurPages(site))
+    }
+
+    /// Where a request comes from, for the audit trail, as far as its fields tell. The address is the connection's: adapters
+    /// add it.
+    pub fn context(&self, head: &impl Head) -> Context {
+        let agent = head.one("user-agent").and_then(|agent| std::str::from_utf8(agent).ok());
+        agent.map_or(Context::new(), |agent| Context::new().with_user_agent(agent))
+    }
+
+    /// Whether a handler looked at the verdict.
+    pub(super) fn was_used(&self) -> bool {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// The verdict, without counting as a look by the application.
+    pub(super) fn peek(&self) -> Option<&Result<Arc<Live>, Denied>> {
+        self.0.verdict.as_ref()
+    }
+}
+
+struct Read {
+    credentials: Credentials,
+    retired: Vec<Presented>,
+}
+
+/// What is presented, and why it cannot be read if it cannot.
+fn read(web: &Web, head: &impl Head) -> Result<(Read, Option<Rejection>), Rejection> {
+    let mut bearers: Vec<Presented> = Vec::new();
+    let mut unreadable = None;
+    for field in head.all("authorization") {
+        match cookie::bearer(field) {
+            Ok(found) => bearers.extend(found),
+            Err(rejection) => unreadable = Some(rejection),
+        }
+    }
+    let (cookies, retired) = web.cookies().presented(head.all("cookie")).unwrap_or_else(|rejection| {
+        unreadable = Some(rejection);
+        (Vec::new(), Vec::new())
+    });
+    // A bearer token that cannot be read is still a second method beside a cookie.
+    if unreadable == Some(Rejection::Malformed) && !cookies.is_empty() {
+        return Err(Rejection::Ambiguous);
+    }
+    Ok((Read { credentials: Credentials::of(cookies, bearers)?, retired }, unreadable))
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("credentials", &self.0.credentials).finish_non_exhaustive()
+    }
+}
