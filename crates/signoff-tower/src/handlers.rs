@@ -132,7 +132,7 @@ fn destroyed(receipt: &Receipt, auth: &Auth, proof: Option<&SameOrigin>) -> Resp
     headers.insert(header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     if matches!(auth.credentials(), Credentials::Cookie(_)) {
         let proof = proof.filter(|_| auth.clears_storage());
-        for (name, value) in receipt.headers(std::slice::from_ref(auth.cookie()), proof) {
+        for (name, value) in receipt.headers(&signoff::CookieLedger::from(auth.cookie().clone()), proof) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.append(HeaderName::from_static(name), value);
             }

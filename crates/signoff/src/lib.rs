@@ -106,7 +106,7 @@ mod verify;
 // The public interface is:
 pub use audit::{Actor, Cause, Context, Reason};
 pub use claims::Claims;
-pub use cookie::CookieSpec;
+pub use cookie::{CookieLedger, CookieSpec};
 pub use elsewhere::{Destroyers, SessionDestroyer};
 pub use error::{Error, ErrorKind};
 pub use id::{ClientId, LogoutId, NodeId, SessionId, Subject, TokenId};
