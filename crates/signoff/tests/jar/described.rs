@@ -51,7 +51,10 @@ impl Described {
         spec = if self.secure { spec } else { spec.without_secure().ok()? };
         spec = spec.same_site(self.same_site);
         spec = if self.partitioned { spec.partitioned() } else { spec };
-        Some(self.max_age.map_or(spec.clone(), |age| spec.max_age(Duration::from_secs(age))))
+        Some(match self.max_age {
+            Some(age) => spec.max_age(Duration::from_secs(age)),
+            None => spec,
+        })
     }
 
     /// Where the cookie is sent to. The default path of this is never the path of the cookie, so that one which is left out
