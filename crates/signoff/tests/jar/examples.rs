@@ -183,6 +183,8 @@ fn what_is_sent() {
         ("plain=5; Path=/a/; Max-Age=10", here()),
     ]);
     assert_eq!(jar.send(&here()), "deep=2; plain=5; shared=3; part=4; root=1", "longer paths first, then older ones");
+    jar.set("shared=3; Path=/a; Domain=example.com; Secure; SameSite=None", &here()).unwrap();
+    assert_eq!(jar.send(&here()), "deep=2; plain=5; shared=3; part=4; root=1", "what is replaced keeps its age");
     assert_eq!(jar.send(&with(By::CrossSiteLink)), "plain=5; shared=3; part=4; root=1");
     assert_eq!(jar.send(&with(By::CrossSiteForm)), "shared=3; part=4");
     let other = Visit { top: "https://other.example", ..with(By::CrossSiteSubresource) };
