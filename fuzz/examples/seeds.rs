@@ -205,7 +205,7 @@ fn cookie_header() {
     let many: String = (0..9).map(|n| format!("__Host-sid={n}; ")).collect();
     let eight: String = (0..8).map(|n| format!("__Host-sid={n}; ")).collect();
     let large = format!("__Host-sid=x; pad={}", "a".repeat(16 * 1024));
-    let cookies: [(&str, &[u8]); 18] = [
+    let cookies: [(&str, &[u8]); 22] = [
         ("one", b"__Host-sid=x"),
         ("others", b"a=1; __Host-sid=x; b=2"),
         ("fields", b"a=1\0__Host-sid=x\0b=2"),
@@ -224,6 +224,10 @@ fn cookie_header() {
         ("near", b"sid=x; __Host-sidx=y; x__Host-sid=z; __Host-sid; __Secure-sid=q"),
         ("empty", b"__Host-sid=; ;;=;"),
         ("equals", b"__Host-sid==x=y=="),
+        ("retired", b"sid=x; __Host-sid=y; __Secure-sid=z; csrf=c"),
+        ("retired-equal", b"sid=x; __Host-sid=x; __Secure-sid=x"),
+        ("chunks", b"sid.1=b; sid.0=a\0sid.2=c; sid=ab"),
+        ("chunks-planted", b"sid.0=1; sid.0=2; sid.0=3; sid.1=1; sid.1=2; sid.1=3"),
     ];
     for (name, field) in cookies {
         seed("cookie_header", &format!("cookie-{name}"), 0, field);

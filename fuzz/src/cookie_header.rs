@@ -1,6 +1,6 @@
 //! Reading request headers: cookies, bearer tokens and origins against plain references.
 
-use signoff::cookie::{self, CookieSpec};
+use signoff::cookie::{self, CookieLedger, CookieSpec, Presented};
 use signoff::{Rejection, Secret};
 
 use crate::site;
@@ -16,11 +16,11 @@ pub fn cookie_header(data: &[u8]) {
 }
 
 fn check_cookies(fields: &[&[u8]]) {
-    let spec = CookieSpec::host("sid").unwrap();
-    let found = spec.find(fields.iter().copied());
-    let expected = reference_values(fields);
+    let ledger = ledger();
+    let spec = ledger.session();
+    let expected = reference_values(fields, b"__Host-sid");
     let too_large = fields.iter().map(|field| field.len()).sum::<usize>() > 16 * 1024;
-    let found = match found {
+    let found = match spec.find(fields.iter().copied()) {
         Err(Rejection::TooLarge) => return assert!(too_large),
         // Which of the two is found first depends on the order of the fields, and does not matter.
         Err(Rejection::Ambiguous) => return assert!(expected.len() > 8),
@@ -28,16 +28,54 @@ fn check_cookies(fields: &[&[u8]]) {
         Ok(found) => found,
     };
     assert!(!too_large && expected.len() <= 8);
-    assert_eq!(found.iter().map(|one| one.as_str()).collect::<Vec<_>>(), expected);
+    assert_eq!(texts(&found), expected);
 
     // One large field, many small ones: where it is cut does not matter.
     let joined = fields.join(&b"; "[..]);
     if let Ok(again) = spec.find([joined.as_slice()]) {
-        assert_eq!(again.iter().map(|one| one.as_str()).collect::<Vec<_>>(), expected);
+        assert_eq!(texts(&again), expected);
     }
+    check_ledger(&ledger, fields, &expected);
     for value in expected {
-        check_round_trip(&spec, &value);
+        check_round_trip(spec, &value);
     }
+}
+
+fn ledger() -> CookieLedger {
+    let old = |name: &str| CookieSpec::unprefixed(name, "/", None).unwrap();
+    let ledger = CookieLedger::new(CookieSpec::host("sid").unwrap()).and(old("csrf")).unwrap();
+    let ledger = ledger.retired_chunks(old("sid"), 2).unwrap();
+    ledger.retired(CookieSpec::secure("sid", "/", Some("bank.example")).unwrap()).unwrap()
+}
+
+/// A logout hears of what lets in, and of what the retired cookies hold, whole or in two chunks.
+fn check_ledger(ledger: &CookieLedger, fields: &[&[u8]], expected: &[String]) {
+    assert_eq!(texts(&ledger.find(fields.iter().copied()).unwrap()), expected);
+    let read = |name: &str| reference_values(fields, name.as_bytes());
+    let (whole, first, second, secure) = (read("sid"), read("sid.0"), read("sid.1"), read("__Secure-sid"));
+    let combined = first.len() * second.len().max(1);
+    // The second chunk of a cookie that has no first is not looked at.
+    let too_many = [whole.len(), first.len(), secure.len(), combined].iter().any(|count| *count > 8);
+    let all = match ledger.find_all(fields.iter().copied()) {
+        Err(reason) => return assert!(reason == Rejection::Ambiguous && too_many),
+        Ok(all) => all,
+    };
+    assert!(!too_many);
+    let joined = |start: &String| match second.as_slice() {
+        [] => vec![start.clone()],
+        ends => ends.iter().map(|end| format!("{start}{end}")).collect(),
+    };
+    let mut values = expected.to_vec();
+    for value in whole.iter().cloned().chain(first.iter().flat_map(joined)).chain(secure) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    assert_eq!(texts(&all), values);
+}
+
+fn texts(found: &[Presented]) -> Vec<&str> {
+    found.iter().map(Presented::as_str).collect()
 }
 
 /// What is set is what is found, unless the value has an outside of its own: white space or quotes.
@@ -50,8 +88,8 @@ fn check_round_trip(spec: &CookieSpec, value: &str) {
     assert_eq!(again.iter().map(|one| one.as_str()).collect::<Vec<_>>(), [value]);
 }
 
-/// The different values of `__Host-sid` in order, by the rules of the documentation, one byte at a time.
-fn reference_values(fields: &[&[u8]]) -> Vec<String> {
+/// The different values of one name in order, by the rules of the documentation, one byte at a time.
+fn reference_values(fields: &[&[u8]], name: &[u8]) -> Vec<String> {
     let mut values = Vec::new();
     for field in fields {
         let mut pairs = vec![Vec::new()];
@@ -68,7 +106,7 @@ fn reference_values(fields: &[&[u8]]) -> Vec<String> {
             }
             // The first equals sign ends the name, also when the value has more of them.
             let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
-            if &pair[..equals] != b"__Host-sid" {
+            if &pair[..equals] != name {
                 continue;
             }
             let mut value = &pair[equals + 1..];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use signoff::Error;
-use signoff::relay::{Inbox, Relay, Served};
+use signoff::relay::{Asked, Inbox, Relay, Served};
 
 use crate::connection::{Connection, Failure, Subscription};
 use crate::servers::{self, Servers};
@@ -82,12 +82,13 @@ impl Inbox for Questions {
         Connection::open(&self.servers, LIMIT).await?.subscribe(&self.subject, &self.subject, LIMIT).await
     }
 
-    async fn next(&self, line: &mut Subscription) -> Result<Option<(Self::Address, Vec<u8>)>, Failure> {
+    async fn next(&self, line: &mut Subscription) -> Result<Option<Asked<Self::Address>>, Failure> {
         let message = line.message().await?;
         // Whoever repeats a node's question with another address does not make the relay speak where it has no business.
         let is_below = |address: &str| address.strip_prefix(&self.subject).is_some_and(|rest| rest.starts_with('.'));
         let address = message.reply.filter(|address| is_below(address));
-        Ok(address.map(|address| ((line.connection(), address.to_string()), message.payload.into())))
+        let reply_to = address.map(|address| (line.connection(), address.to_string()));
+        Ok(reply_to.map(|reply_to| Asked { reply_to, message: message.payload.into() }))
     }
 
     async fn answer((connection, address): Self::Address, answer: Vec<u8>) -> Result<(), Failure> {

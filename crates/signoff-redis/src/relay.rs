@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Client, RedisError};
 use signoff::Error;
-use signoff::relay::{Inbox, Relay, Served};
+use signoff::relay::{Asked, Inbox, Relay, Served};
 
 use crate::connection::Connection;
 use crate::envelope;
@@ -94,11 +94,12 @@ impl Inbox for Questions {
         Line::subscribe(&self.client, &self.channel, LIMIT).await
     }
 
-    async fn next(&self, line: &mut Line) -> Result<Option<(Address, Vec<u8>)>, RedisError> {
+    async fn next(&self, line: &mut Line) -> Result<Option<Asked<Address>>, RedisError> {
         let message = line.next().await?;
         Ok(envelope::open_question(message.get_payload_bytes()).map(|(name, number, question)| {
             let channel = envelope::replies(&self.channel, name);
-            (Address { mouth: Arc::clone(&self.mouth), channel, number }, question.to_vec())
+            let reply_to = Address { mouth: Arc::clone(&self.mouth), channel, number };
+            Asked { reply_to, message: question.to_vec() }
         }))
     }
 

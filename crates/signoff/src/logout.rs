@@ -65,14 +65,14 @@ impl Receipt {
         self.destroyed
     }
 
-    /// The headers that clear the client: one `Set-Cookie` per cookie, to be *appended*, and `Clear-Site-Data` if the
-    /// request is proven to come from our own pages.
+    /// The headers that clear the client: one `Set-Cookie` for each cookie, in use or retired, to be *appended*, and
+    /// `Clear-Site-Data` if the request is proven to come from our own pages.
     ///
     /// `Clear-Site-Data: "storage"` empties the whole origin: localStorage, sessionStorage, IndexedDB, caches, service
     /// workers. `"cookies"` would log the person out of every sibling application of the registrable domain, so it is
     /// not sent; nor is `"cache"`, which holds browsers up for seconds.
     pub fn headers(&self, cookies: &CookieLedger, proof: Option<&SameOrigin>) -> Vec<(&'static str, String)> {
-        let cleared = cookies.clear().into_iter().map(|cookie| ("set-cookie", cookie));
+        let cleared = cookies.clear().map(|cookie| ("set-cookie", cookie));
         let storage = proof.map(|_| ("clear-site-data", "\"storage\"".to_owned()));
         cleared.chain(storage).collect()
     }

@@ -3,9 +3,9 @@
 //! The steps of a logout are types, and each is made only by the step before it:
 //!
 //! ```
-//! use signoff::{Authentic, Cause, CookieSpec, Receipt, Signoff};
+//! use signoff::{Authentic, Cause, CookieLedger, Receipt, Signoff};
 //!
-//! async fn in_order(signoff: &Signoff, token: Authentic, cookies: &[CookieSpec]) -> Result<(), signoff::Error> {
+//! async fn in_order(signoff: &Signoff, token: Authentic, cookies: &CookieLedger) -> Result<(), signoff::Error> {
 //!     let destroyed = signoff.destroy(vec![token], Cause::logout()).await?;
 //!     let revoked = signoff.revoke_destroyed(destroyed).await?;
 //!     let receipt: Receipt = revoked.into_receipt();
@@ -17,9 +17,9 @@
 //! Clearing cookies before the tokens are revoked:
 //!
 //! ```compile_fail,E0599
-//! use signoff::{Authentic, Cause, CookieSpec, Receipt, Signoff};
+//! use signoff::{Authentic, Cause, CookieLedger, Receipt, Signoff};
 //!
-//! async fn too_early(signoff: &Signoff, token: Authentic, cookies: &[CookieSpec]) -> Result<(), signoff::Error> {
+//! async fn too_early(signoff: &Signoff, token: Authentic, cookies: &CookieLedger) -> Result<(), signoff::Error> {
 //!     let destroyed = signoff.destroy(vec![token], Cause::logout()).await?;
 //!     let receipt: Receipt = destroyed.into_receipt();
 //!     let _ = receipt.headers(cookies, None);

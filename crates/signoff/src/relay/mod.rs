@@ -66,7 +66,7 @@ use crate::{Error, ErrorKind, NodeId, Position, secret};
 pub use message::RelayKey;
 pub use pending::{Pending, PendingQuestion};
 pub use relayed::{RelayLink, Relayed};
-pub use served::{Inbox, Served};
+pub use served::{Asked, Inbox, Served};
 
 use children::Children;
 use message::{Answer, Era, Question};

@@ -33,13 +33,23 @@ pub trait Inbox: Send + Sync + 'static {
     fn next(
         &self,
         line: &mut Self::Line,
-    ) -> impl Future<Output = Result<Option<(Self::Address, Vec<u8>)>, Self::Failure>> + Send;
+    ) -> impl Future<Output = Result<Option<Asked<Self::Address>>, Self::Failure>> + Send;
 
     /// Sends an answer. Whoever waits for one that is lost asks again, or another relay.
     fn answer(
         address: Self::Address,
         answer: Vec<u8>,
     ) -> impl Future<Output = Result<(), Self::Failure>> + Send + 'static;
+}
+
+/// A message that came to an [`Inbox`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an inbox makes it")]
+pub struct Asked<A> {
+    /// Where its answer goes.
+    pub reply_to: A,
+    /// What is asked.
+    pub message: Vec<u8>,
 }
 
 /// A relay that answers what comes to an [`Inbox`], for as long as this exists. When the connection is lost it connects
@@ -113,8 +123,8 @@ async fn serve<I: Inbox>(answering: &mut Answering, inbox: &I, listens: &watch::
             continue;
         };
         match inbox.next(line).await {
-            Ok(Some((address, message))) => answering.answer(message, move |answer| async move {
-                if let Err(failure) = I::answer(address, answer).await {
+            Ok(Some(Asked { reply_to, message })) => answering.answer(message, move |answer| async move {
+                if let Err(failure) = I::answer(reply_to, answer).await {
                     tracing::debug!(target: "signoff", error = %failure, "an answer of the relay is lost");
                 }
             }),

@@ -46,7 +46,7 @@ impl Auth {
         match (self.require(), self.csrf_token()) {
             (Err(answer), _) => answer.into(),
             (Ok(_), token) => {
-                let token = token.map_or("null".to_owned(), |token| format!("\"{token}\""));
+                let token = token.map_or_else(|| "null".to_owned(), |token| format!("\"{token}\""));
                 Reply::json(200, format!(r#"{{"csrf_token":{token}}}"#))
             }
         }

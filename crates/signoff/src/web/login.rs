@@ -23,8 +23,9 @@ impl Auth {
     /// * 503: the store did not confirm. Nobody is signed in by this answer.
     pub async fn log_in(&self, _: &FromOurPages, login: Login, carrier: Carrier) -> Reply {
         let cause = Cause::new(Actor::Subject, Reason::Replaced).from(login.context.clone());
+        // More tokens in cookies of the past than can be told apart must not keep anybody from signing in.
+        let previous = self.tokens().unwrap_or_else(|_| self.credentials().all());
         let work = async {
-            let previous = self.tokens();
             if !previous.is_empty()
                 && let Err(Denied::Failed(error)) = self.signoff().log_out(&previous, cause).await
             {
@@ -32,7 +33,19 @@ impl Auth {
             }
             Ok(self.signoff().log_in(login).await?)
         };
-        self.issue(patiently(work).await, carrier)
+        let mut reply = self.issue(patiently(work).await, carrier);
+        // What they opened is destroyed, or they opened nothing. One that has the name of the session cookie, and is beside it,
+        // would keep the person out.
+        if reply.status() == 200
+            && carrier == Carrier::Cookie
+            && !previous.is_empty()
+            && self.web().cookies().has_retired()
+        {
+            for cookie in self.web().cookies().clear_retired() {
+                reply = reply.with("set-cookie", cookie);
+            }
+        }
+        reply
     }
 
     /// Gives the session of the request a new id and new tokens, because the person proved again who they are, or may do

@@ -17,14 +17,14 @@ impl Auth {
     ///
     /// `form` is the body, if it is one.
     pub async fn log_out(&self, site: &FromOurPages, from: Context, form: Option<&Form>) -> Reply {
-        let tokens = self.tokens();
-        self.end(site, form, self.signoff().log_out(&tokens, Cause::logout().from(from))).await
+        let work = async { self.signoff().log_out(&self.tokens()?, Cause::logout().from(from)).await };
+        self.end(site, form, work).await
     }
 
     /// `POST /logout/everywhere`: as [`Auth::log_out`], for all sessions of the person.
     pub async fn log_out_everywhere(&self, site: &FromOurPages, from: Context, form: Option<&Form>) -> Reply {
-        let tokens = self.tokens();
-        self.end(site, form, self.signoff().log_out_everywhere(&tokens, Cause::logout().from(from))).await
+        let work = async { self.signoff().log_out_everywhere(&self.tokens()?, Cause::logout().from(from)).await };
+        self.end(site, form, work).await
     }
 
     /// `GET /sessions`: the devices on which the person is signed in, up to 100. Ids are handles, not credentials.
@@ -104,7 +104,7 @@ impl Auth {
             Ok(page) => page,
             Err(answer) => return answer.into(),
         };
-        let ended = if self.tokens().is_empty() {
+        let ended = if self.tokens().is_ok_and(|tokens| tokens.is_empty()) {
             Err(Answer::Unauthenticated)
         } else {
             patiently(work).await.map_err(|denied| Answer::to_denial(&denied))

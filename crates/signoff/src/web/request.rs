@@ -30,8 +30,8 @@ pub struct Auth(Arc<Inner>);
 struct Inner {
     web: Web,
     credentials: Credentials,
-    /// What cookies of the past carry: good for logging out.
-    retired: Vec<Presented>,
+    /// The session cookies and what cookies of the past carry, for logging out; `None` if there are none of the past.
+    all: Option<Result<Vec<Presented>, Rejection>>,
     /// `None` when there was no credential.
     verdict: Option<Result<Arc<Live>, Denied>>,
     used: AtomicBool,
@@ -56,7 +56,7 @@ impl Auth {
     /// The answer to a request that presents credentials in both ways at once, or several bearer tokens: 400.
     pub async fn read(web: &Web, head: &impl Head) -> Result<Self, Reply> {
         let (read, unreadable) = read(web, head).map_err(|_| Answer::SeveralMethods)?;
-        let Read { credentials, retired } = read;
+        let Read { credentials, all } = read;
         let verdict = match (unreadable, credentials.one()) {
             (Some(rejection), _) | (None, Err(rejection)) => Some(Err(rejection.into())),
             (None, Ok(None)) => None,
@@ -68,7 +68,7 @@ impl Auth {
                 Some(live.map(Arc::new))
             }
         };
-        Ok(Self(Arc::new(Inner { web: web.clone(), credentials, retired, verdict, used: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner { web: web.clone(), credentials, all, verdict, used: AtomicBool::new(false) })))
     }
 
     /// The verified token; `None` when none was presented.
@@ -101,10 +101,26 @@ impl Auth {
     }
 
     /// Every token that was presented, dead or alive, in cookies of the past too: for [`Signoff::log_out`].
-    pub fn tokens(&self) -> Vec<&str> {
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Ambiguous`] when there are more than anybody has who is not being played a trick on:
+    /// [`CookieLedger::find_all`](crate::CookieLedger::find_all).
+    pub fn tokens(&self) -> Result<Vec<&str>, Rejection> {
         let mut tokens = self.0.credentials.all();
-        tokens.extend(self.0.retired.iter().map(Presented::as_str));
-        tokens
+        if let Some(all) = &self.0.all {
+            let all = all.as_ref().map_err(|rejection| *rejection)?;
+            tokens.extend(all.iter().map(Presented::as_str));
+            // Those of the session cookie are in both.
+            let mut seen = Vec::with_capacity(tokens.len());
+            tokens.retain(|token| {
+                !seen.contains(token) && {
+                    seen.push(*token);
+                    true
+                }
+            });
+        }
+        Ok(tokens)
     }
 
     /// The service that verifies.
@@ -137,7 +153,7 @@ impl Auth {
             site: head.one("sec-fetch-site"),
             origin: head.one("origin"),
             referer: head.one("referer"),
-            host: head.one("host").or(head.authority()),
+            host: head.one("host").or_else(|| head.authority()),
             content_type: head.one("content-type"),
             purpose: head.one("sec-purpose"),
         };
@@ -148,7 +164,7 @@ impl Auth {
         })?;
         if web.csrf == Csrf::Token && matches!(self.0.credentials, Credentials::Cookie(_)) {
             let in_form = form.and_then(|form| form.field("csrf_token").transpose()).transpose()?;
-            let token = head.one("x-csrf-token").or(in_form.map(str::as_bytes));
+            let token = head.one("x-csrf-token").or_else(|| in_form.map(str::as_bytes));
             if !token.is_some_and(|token| self.is_csrf_token(token)) {
                 tracing::warn!(target: "signoff", "refused: not the CSRF token of the session");
                 return Err(Answer::Csrf);
@@ -177,7 +193,7 @@ impl Auth {
 
 struct Read {
     credentials: Credentials,
-    retired: Vec<Presented>,
+    all: Option<Result<Vec<Presented>, Rejection>>,
 }
 
 /// What is presented, and why it cannot be read if it cannot.
@@ -190,15 +206,17 @@ fn read(web: &Web, head: &impl Head) -> Result<(Read, Option<Rejection>), Reject
             Err(rejection) => unreadable = Some(rejection),
         }
     }
-    let (cookies, retired) = web.cookies().presented(head.all("cookie")).unwrap_or_else(|rejection| {
+    let cookies = web.cookies().find(head.all("cookie")).unwrap_or_else(|rejection| {
         unreadable = Some(rejection);
-        (Vec::new(), Vec::new())
+        Vec::new()
     });
+    // They let nobody in, and keep nobody out.
+    let all = web.cookies().has_retired().then(|| web.cookies().find_all(head.all("cookie")));
     // A bearer token that cannot be read is still a second method beside a cookie.
     if unreadable == Some(Rejection::Malformed) && !cookies.is_empty() {
         return Err(Rejection::Ambiguous);
     }
-    Ok((Read { credentials: Credentials::of(cookies, bearers)?, retired }, unreadable))
+    Ok((Read { credentials: Credentials::of(cookies, bearers)?, all }, unreadable))
 }
 
 impl fmt::Debug for Auth {

@@ -1,7 +1,7 @@
 //! Logging out: what dies, what lives, and what the trail says.
 
 use signoff::audit::AuditKind;
-use signoff::{Actor, Cause, CookieSpec, Denied, Reason, Rejection, Scope};
+use signoff::{Actor, Cause, CookieLedger, CookieSpec, Denied, Reason, Rejection, Scope};
 
 use crate::bank::{BOTH, Bank, secs, subject};
 
@@ -202,7 +202,8 @@ async fn the_receipt_clears_each_cookie_with_every_attribute() {
     let bank = Bank::open(signoff::Delivery::Jwt).await;
     let issued = bank.log_in("alice").await;
     let receipt = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
-    let cookies = [CookieSpec::host("sid").unwrap(), CookieSpec::secure("rt", "/auth", None).unwrap()];
+    let cookies = CookieLedger::new(CookieSpec::host("sid").unwrap());
+    let cookies = cookies.and(CookieSpec::secure("rt", "/auth", None).unwrap()).unwrap();
     let headers = receipt.headers(&cookies, None);
     assert_eq!(headers.len(), 2, "no Clear-Site-Data without proof of origin");
     assert!(
