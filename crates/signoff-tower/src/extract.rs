@@ -83,7 +83,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FromOurPages {
 
 /// An answer of [`web`] as a response.
 #[derive(Debug)]
-pub struct Replied(pub web::Reply);
+pub struct Replied(web::Reply);
 
 impl IntoResponse for Replied {
     fn into_response(self) -> Response {

@@ -116,7 +116,8 @@ async fn log_in(
         Some("bearer") => Carrier::Body,
         _ => Carrier::Cookie,
     };
-    Replied(auth.log_in(&site, Login::new(subject).device(&device).context(context), carrier).await).into_response()
+    Replied::from(auth.log_in(&site, Login::new(subject).device(&device).context(context), carrier).await)
+        .into_response()
 }
 
 /// "Firefox on Linux", roughly.
