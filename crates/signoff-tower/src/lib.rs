@@ -53,11 +53,12 @@ pub use extract::{FromOurPages, Live};
 pub use layer::{SignoffLayer, SignoffService};
 pub use request::{Auth, Fenced};
 
-/// The browser module: an ES module without dependencies, to be served as `text/javascript`.
+/// The browser module: an ES module without dependencies, to be served as `text/javascript`. It is minified; what it is
+/// made from, with comments and types, is in the folder `client`, an npm package.
 ///
 /// It posts the logout, checks that the answer proves it, and only then clears the browser's storage, tells the other
 /// tabs and navigates. See [`handlers::signoff_js`] for a handler that serves it.
-pub const SIGNOFF_JS: &str = include_str!("client/signoff.js");
+pub const SIGNOFF_JS: &str = include_str!("../client/signoff.min.js");
 
 /// The README's example, compiled.
 #[cfg(doctest)]

@@ -4,6 +4,7 @@
 
 mod bank;
 mod browser;
+mod client;
 mod fenced;
 mod http;
 mod late;
