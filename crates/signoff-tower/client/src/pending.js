@@ -14,6 +14,8 @@ import { attempt, hide, leave, runCallbacks, sameOrigin, settle, shared, within 
 const CALLBACK_MS = 300;
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 60_000;
+/** A timer that is set for longer than 25 days goes off at once. */
+const LONGEST_ASKED_MS = 3_600_000;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -89,6 +91,7 @@ export function forgetPendingLogout(login) {
 
 function forget() {
   clearTimeout(timer);
+  tries = 0;
   shared.memory = null;
   shared.stays = false;
   attempt(() => localStorage.removeItem(MARKER));
@@ -139,7 +142,8 @@ export async function pend(pending, { here = false, stays = false, retryAfter })
     try { mark(); shared.memory = null; } catch { left.push("marker"); }
   }
   if (!shared.stays) {
-    addEventListener("pagehide", () => attempt(() => here ? wipeWebStorage(options) : sessionStorage.clear()));
+    // What the page's own handlers save when it goes; unless somebody has signed in meanwhile, whose data it may be.
+    addEventListener("pagehide", () => attempt(() => here && pendingLogout() && wipeWebStorage(options)));
     show(answer ? /** @type {Node} */ (answer) : notice(left));
   }
   hide(false);
@@ -176,7 +180,7 @@ function notice(left) {
 function schedule(seconds = 0) {
   clearTimeout(timer);
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries++);
-  timer = setTimeout(retryPendingLogout, Math.max(wait, seconds * 1_000));
+  timer = setTimeout(retryPendingLogout, Math.min(Math.max(wait, seconds * 1_000), LONGEST_ASKED_MS));
 }
 
 /**

@@ -59,3 +59,19 @@ test("the package has the files that it needs, and no others", () => {
   ];
   assert.deepEqual(files.map((file) => file.path).sort(), expected.sort());
 });
+
+test("an application that only listens leaves when another tab has an unconfirmed logout", async () => {
+  const text = await bundle(`import { onLogout } from "signoff"; onLogout((event) => heard.push(event));`);
+  const heard = [];
+  const went = [];
+  const page = { hidden: false, style: { setProperty() {} } };
+  let channel;
+  const location = { href: "https://bank.example/", origin: "https://bank.example", protocol: "https:", replace: (to) => went.push(to) };
+  const document = { documentElement: page, addEventListener() {} };
+  const run = new Function("globalThis", "document", "location", "BroadcastChannel", "addEventListener", "sessionStorage", "heard", text);
+  run({}, document, location, class { constructor() { channel = this; } }, () => {}, { clear() {} }, heard);
+  channel.onmessage({ data: { type: "pending", at: 1, pending: { next: "https://evil.example/", url: "/logout", options: {} } } });
+  assert.deepEqual([page.hidden, went, heard], [true, ["https://bank.example/"], []]);
+  channel.onmessage({ data: { type: "logout", at: 2, logout_id: "1", next: "/bye" } });
+  assert.deepEqual(heard, [{ logout_id: "1", here: false }]);
+});

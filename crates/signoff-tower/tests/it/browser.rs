@@ -2,6 +2,7 @@
 
 mod clearing;
 mod driver;
+mod form;
 mod site;
 mod unconfirmed;
 
@@ -329,13 +330,16 @@ async fn another_site_cannot_log_anybody_out(kind: Kind) {
         browser.until("document.title").await;
         // All were sent, except for the one that the browser must ask the bank about first.
         assert_eq!(browser.run("return document.title;").await, "fulfilled fulfilled fulfilled rejected fulfilled");
-        for (path, refused) in [("/here", 403), ("/everywhere", 403), ("/navigation", 405)] {
+        for path in ["/here", "/everywhere"] {
             // Firefox does not wait for a page that goes away by itself.
             let _ = browser.try_to_open(&format!("http://{other}:{port}{path}")).await;
             browser.until("location.pathname.startsWith('/logout') && document.readyState === 'complete'").await;
             let status = "return performance.getEntriesByType('navigation')[0].responseStatus;";
-            assert_eq!(browser.run(status).await, refused, "{path} on {other}");
+            assert_eq!(browser.run(status).await, 403, "a form on {other}");
         }
+        // The answer is an empty 405, in whose place Chromium shows a page of its own.
+        let _ = browser.try_to_open(&format!("http://{other}:{port}/navigation")).await;
+        browser.until("!location.href.endsWith('/navigation') && document.readyState === 'complete'").await;
 
         browser.open(&bank.url("/bank")).await;
         browser.until(ACCOUNTS_SHOWN).await;

@@ -28,10 +28,12 @@ const REGISTER: &str = r#"
 
 const LOOK: &str = r#"
     return {
-        local: Object.keys(localStorage).sort(),
+        // Not Object.keys(): it leaves out a key that is called "length".
+        local: [...Array(localStorage.length)].map((_, at) => localStorage.key(at)).sort(),
         session: Object.keys(sessionStorage).sort(),
         databases: (await indexedDB.databases()).map((database) => database.name).sort(),
-        caches: (await caches.keys()).sort(),
+        // A worker that stays goes on keeping pages.
+        caches: (await caches.keys()).filter((name) => name !== "pages").sort(),
         workers: (await navigator.serviceWorker.getRegistrations()).length,
     };
 "#;
@@ -60,14 +62,19 @@ async fn options_say_what_is_kept(kind: Kind) {
     });
     let empty = json!({ "local": [], "session": [], "databases": [], "caches": [], "workers": 0 });
     // Each with what is kept beyond nothing.
+    let (half, other) =
+        (json!({ "webStorage": false, "caches": false }), json!({ "indexedDB": false, "serviceWorkers": false }));
     let cases = [
         (json!({}), json!({})),
-        (json!({ "keep": ["theme"] }), json!({ "local": ["theme"] })),
-        (json!({ "keepPrefixes": ["consent:", "the"] }), json!({ "local": ["consent:ads", "theme"] })),
-        (json!({ "clear": { "webStorage": false } }), json!({ "local": all["local"], "session": all["session"] })),
-        (json!({ "clear": { "indexedDB": false } }), json!({ "databases": all["databases"] })),
-        (json!({ "clear": { "caches": false } }), json!({ "caches": all["caches"] })),
-        (json!({ "clear": { "serviceWorkers": false } }), json!({ "workers": 1 })),
+        (
+            json!({ "keep": ["theme"], "keepPrefixes": ["consent:", "len"] }),
+            json!({ "local": ["consent:ads", "length", "theme"] }),
+        ),
+        (
+            json!({ "clear": half }),
+            json!({ "local": all["local"], "session": all["session"], "caches": all["caches"] }),
+        ),
+        (json!({ "clear": other }), json!({ "databases": all["databases"], "workers": 1 })),
         (json!({ "serviceWorkers": false }), json!({ "workers": 1 })),
     ];
     for (mut options, kept) in cases {

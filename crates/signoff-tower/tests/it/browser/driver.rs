@@ -23,7 +23,6 @@ pub(crate) enum Kind {
 
 /// A browser with a new, empty profile; ended when dropped.
 pub(crate) struct Browser {
-    kind: Kind,
     wire: Wire,
 }
 
@@ -41,11 +40,7 @@ impl Browser {
             Kind::Chromium => Wire::Chromium(chromium::Chromium::start().await),
             Kind::Firefox => Wire::Firefox(firefox::Firefox::start().await),
         };
-        Self { kind, wire }
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        Self { wire }
     }
 
     /// Opens an address and waits until it has loaded.
@@ -131,6 +126,14 @@ impl Browser {
         }
         let page = self.script("return `${location.href}\n${document.body.innerText}`;").await;
         panic!("in vain: {expression}\nthe page is {page:#?}");
+    }
+
+    /// Takes the network away from the browser, or gives it back: its pages hear of both.
+    pub(crate) async fn offline(&self, offline: bool) {
+        match &self.wire {
+            Wire::Chromium(chromium) => chromium.offline(offline).await,
+            Wire::Firefox(firefox) => firefox.offline(offline).await,
+        }
     }
 
     /// One command, by its name in either protocol.

@@ -56,6 +56,12 @@ impl Chromium {
         browser
     }
 
+    pub(super) async fn offline(&self, offline: bool) {
+        let conditions = json!({ "offline": offline, "latency": 0, "throughput": if offline { 0 } else { -1 } });
+        let body = json!({ "network_conditions": conditions });
+        self.command("POST /chromium/network_conditions", &body).await.unwrap();
+    }
+
     pub(super) async fn command(&self, path: &str, body: &Value) -> Result<Value, String> {
         let (method, path) = path.split_once(' ').unwrap();
         let url = format!("http://127.0.0.1:{}{}{path}", self.port, self.session);

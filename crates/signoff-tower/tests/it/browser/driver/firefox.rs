@@ -50,7 +50,8 @@ impl Firefox {
         std::fs::create_dir(&profile).unwrap();
         std::fs::write(profile.join("user.js"), SETTINGS).unwrap();
         let mut process = Command::new(firefox)
-            .args(["--headless", "--no-remote", "--marionette", "--width", "1280", "--height", "1000", "--profile"])
+            .args(["--headless", "--no-remote", "--marionette", "--remote-allow-system-access"])
+            .args(["--width", "1280", "--height", "1000", "--profile"])
             .arg(&profile)
             .env("HOME", folder.path())
             .env("TMPDIR", folder.path())
@@ -70,6 +71,17 @@ impl Firefox {
         let patience = json!({ "script": PATIENCE.as_millis() as u64, "pageLoad": PATIENCE.as_millis() as u64 });
         browser.command("WebDriver:NewSession", &json!({ "timeouts": patience })).await.unwrap();
         browser
+    }
+
+    pub(super) async fn offline(&self, offline: bool) {
+        let script = format!("Services.io.manageOfflineStatus = false; Services.io.offline = {offline};");
+        for (name, body) in [
+            ("Marionette:SetContext", json!({ "value": "chrome" })),
+            ("WebDriver:ExecuteScript", json!({ "script": script, "args": [] })),
+            ("Marionette:SetContext", json!({ "value": "content" })),
+        ] {
+            self.command(name, &body).await.unwrap();
+        }
     }
 
     pub(super) async fn command(&self, name: &str, body: &Value) -> Result<Value, String> {
