@@ -1,6 +1,6 @@
 //! What a proven logout clears and keeps, and what can hold it up.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -136,9 +136,9 @@ async fn a_database_held_open_elsewhere_does_not_hold_the_logout_up(kind: Kind) 
     browser.open(&site.url("/plain")).await;
     browser.run(HOLD_DATABASE).await;
     browser.show(&first).await;
-    let began = Instant::now();
-    let outcome = browser.run(&logout(&json!({ "navigate": false }))).await;
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // The module waits for 1.7 seconds; the rest is for a loaded machine.
+    let script = logout(&json!({ "navigate": false }));
+    let outcome = tokio::time::timeout(Duration::from_secs(20), browser.run(&script)).await.unwrap();
     assert_eq!(outcome["confirmed"], true, "the session has ended: {outcome}");
     assert_eq!(outcome["left"], json!(["indexedDB"]), "and what is left is named");
     let rest = browser.run("return [localStorage.length, (await caches.keys()).length];").await;
