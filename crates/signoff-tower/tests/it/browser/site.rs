@@ -165,6 +165,13 @@ impl Site {
         browser.until("window.signoff").await;
     }
 
+    /// Ends a session without this browser.
+    pub(super) async fn end(&self, token: &str) {
+        let request = self.gate.client.post(self.bank.url("/logout"));
+        let answer = request.header("Cookie", format!("{}={token}", super::COOKIE)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
     /// How the bank answers whoever has this token.
     pub(super) async fn replay(&self, token: &str) -> u16 {
         let request = self.gate.client.get(self.bank.url("/api/accounts"));
