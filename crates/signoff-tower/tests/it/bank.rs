@@ -101,8 +101,14 @@ fn build() -> PathBuf {
     let profile = test.parent().and_then(Path::parent).unwrap();
     let binary = profile.join("examples").join(format!("bank{}", std::env::consts::EXE_SUFFIX));
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let sources =
-        ["signoff-revocation/src", "signoff/src", "signoff-sqlx/src", "signoff-tower/src", "signoff-tower/examples"];
+    let sources = [
+        "signoff-revocation/src",
+        "signoff/src",
+        "signoff-sqlx/src",
+        "signoff-tower/src",
+        "signoff/client/signoff.min.js",
+        "signoff-tower/examples",
+    ];
     let newest = sources.iter().map(|folder| newest_below(&crates.join(folder))).max();
     let built = binary.metadata().and_then(|file| file.modified()).ok();
     // Without the feature this test may have come together with a bank that knows SQLite alone.
@@ -119,9 +125,10 @@ fn build() -> PathBuf {
     binary
 }
 
-fn newest_below(folder: &Path) -> SystemTime {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let time =
-        |path: PathBuf| if path.is_dir() { newest_below(&path) } else { path.metadata().unwrap().modified().unwrap() };
-    entries.map(time).max().unwrap_or(SystemTime::UNIX_EPOCH)
+fn newest_below(path: &Path) -> SystemTime {
+    if !path.is_dir() {
+        return path.metadata().unwrap().modified().unwrap();
+    }
+    let entries = std::fs::read_dir(path).unwrap().map(|entry| newest_below(&entry.unwrap().path()));
+    entries.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }

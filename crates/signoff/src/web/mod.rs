@@ -211,9 +211,12 @@ impl fmt::Debug for Decisions {
     }
 }
 
-/// The browser module: an ES module without dependencies. It posts the logout, checks that the answer proves it, and only
-/// then clears the browser's storage, tells the other tabs and navigates.
-pub const SIGNOFF_JS: &str = include_str!("../../client/signoff.js");
+/// The browser module: an ES module without dependencies, to be served as `text/javascript`. It is minified; what it is
+/// made from, with comments and types, is in the folder `client`, an npm package.
+///
+/// It posts the logout, checks that the answer proves it, and only then clears the browser's storage, tells the other
+/// tabs and navigates.
+pub const SIGNOFF_JS: &str = include_str!("../../client/signoff.min.js");
 
 /// `GET /signoff.js`: the [browser module](SIGNOFF_JS), never from a cache, so that a fix reaches everybody at once.
 pub fn signoff_js() -> Reply {

@@ -5,6 +5,7 @@
 mod attacks;
 mod attacks_page;
 mod bank;
+mod browser_module;
 mod conformance;
 mod elsewhere;
 mod elsewhere_faults;
