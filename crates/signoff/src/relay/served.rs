@@ -1,6 +1,9 @@
 //! The task in which a relay hears its nodes. It knows no broker.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -64,9 +67,14 @@ impl Served {
         let (listens, hears) = watch::channel(false);
         let mut answering = Answering::new(relay.clone());
         let task = runtime.spawn(async move {
-            tokio::select! {
-                _ = stopped => {}
-                () = serve(&mut answering, &inbox, &listens) => {}
+            {
+                // By hand, as `select!` needs a feature of tokio that an application may not have.
+                let (mut stopped, mut serving) = (pin!(stopped), pin!(serve(&mut answering, &inbox, &listens)));
+                poll_fn(|context| match stopped.as_mut().poll(context) {
+                    Poll::Ready(_) => Poll::Ready(()),
+                    Poll::Pending => serving.as_mut().poll(context),
+                })
+                .await;
             }
             answering.stop().await
         });
