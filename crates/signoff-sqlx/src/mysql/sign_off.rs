@@ -52,10 +52,13 @@ async fn end_session(
     let row = call_for_one(connection, request, target, now).await?;
     steps::reached("sign-off: committed");
     let after = position(row.integer("head_before")?)?;
-    let base = row.optional_integer("base")?.map(position).transpose()?;
     let state = row.integer("state")?;
-    let found = Found { destroyed: state == 2, known: state > 0, until: row.optional_integer("until")? };
-    sign_off::assemble(batch, [found], after, base.and_then(Position::following))
+    let entry = match row.optional_integer("base")? {
+        Some(base) => Some((position(base.saturating_add(1))?, row.integer("until")?)),
+        None => None,
+    };
+    let through = entry.map_or(after, |(position, _)| position);
+    sign_off::assemble(batch, [Found { destroyed: state == 2, known: state > 0, entry }], after, through)
 }
 
 /// No session's end can be later.
