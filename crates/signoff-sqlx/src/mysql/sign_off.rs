@@ -9,7 +9,7 @@ use signoff::{Error, Position, SessionId, Subject};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::{audit, log};
+use super::{audit, group, log};
 use crate::error::{damaged, database};
 use crate::pack::{hex, json, literal};
 use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
@@ -28,8 +28,10 @@ pub(super) async fn run(
     batch: &[SignOff],
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
-    if let Some([(request, target)]) = sign_off::distinct_sessions(batch).as_deref() {
-        return end_session(connection, batch, request, target, now).await;
+    match sign_off::distinct_sessions(batch).as_deref() {
+        Some([(request, target)]) => return end_session(connection, batch, request, target, now).await,
+        Some(asked) if !asked.is_empty() => return group::end_sessions(connection, batch, asked, now).await,
+        _ => {}
     }
     let mut transaction = connection.begin().await.map_err(database)?;
     steps::reached("sign-off: begun");
@@ -39,8 +41,8 @@ pub(super) async fn run(
     Ok(signed_off)
 }
 
-/// The whole transaction as one call, for a lone logout: one hop. For many the statements are fewer than the sessions, and
-/// what a procedure would unpack them from costs more than the hops.
+/// The whole transaction as one call, for a lone logout: one hop. Many are not done by a procedure, as what it would unpack
+/// them from costs more than the hops: see [`group`].
 async fn end_session(
     connection: &mut MySqlConnection,
     batch: &[SignOff],
@@ -62,7 +64,7 @@ async fn end_session(
 }
 
 /// No session's end can be later.
-const LATEST: i64 = Timestamp::MAX.as_micros();
+pub(super) const LATEST: i64 = Timestamp::MAX.as_micros();
 
 async fn call_for_one(
     connection: &mut MySqlConnection,
