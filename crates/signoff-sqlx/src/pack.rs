@@ -4,8 +4,17 @@
 use signoff::{Error, ErrorKind};
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    push_hex(&mut digits, bytes);
+    digits
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)] as char).collect()
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
 }
 
 /// The bytes that these digits stand for.
@@ -21,7 +30,21 @@ pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
 /// literals are quicker there than one JSON text, for whose rows MariaDB makes files.
 #[cfg(feature = "mysql")]
 pub(crate) fn literal(bytes: &[u8]) -> String {
-    format!("x'{}'", hex(bytes))
+    let mut text = String::with_capacity(2 * bytes.len() + 3);
+    push_literal(&mut text, Some(bytes));
+    text
+}
+
+/// A [`literal`] at the end of a statement, or NULL.
+#[cfg(feature = "mysql")]
+pub(crate) fn push_literal(sql: &mut String, bytes: Option<&[u8]>) {
+    let Some(bytes) = bytes else {
+        sql.push_str("NULL");
+        return;
+    };
+    sql.push_str("x'");
+    push_hex(sql, bytes);
+    sql.push('\'');
 }
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]

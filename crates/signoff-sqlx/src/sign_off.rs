@@ -122,8 +122,8 @@ pub(crate) struct Found {
     pub(crate) destroyed: bool,
     /// It has a row.
     pub(crate) known: bool,
-    /// The expiry of its log entry, if it got one.
-    pub(crate) until: Option<i64>,
+    /// The position and the expiry of its log entry, if it got one.
+    pub(crate) entry: Option<(Position, i64)>,
 }
 
 /// The requests of a batch with their sessions, one by one, if sessions are all that it names and none twice: the common
@@ -140,12 +140,12 @@ pub(crate) fn distinct_sessions(batch: &[SignOff]) -> Option<Vec<(&SignOff, &Ses
     Some(asked)
 }
 
-/// What a batch of [`distinct_sessions`] did, from what was found in the same order and the head before.
+/// What a batch of [`distinct_sessions`] did, from what was found in the same order, and the head before and after.
 pub(crate) fn assemble(
     batch: &[SignOff],
     found: impl IntoIterator<Item = Found>,
     after: Position,
-    mut next: Option<Position>,
+    through: Position,
 ) -> Result<SignedOff, Error> {
     let mut found = found.into_iter();
     let mut entries: Vec<Revocation> = Vec::new();
@@ -159,15 +159,12 @@ pub(crate) fn assemble(
                 Found { known: true, .. } => outcome.gone += 1,
                 _ => outcome.unknown += 1,
             }
-            if let Some(until) = found.until {
-                let position = next.ok_or_else(|| damaged("the log has no positions left"))?;
+            if let Some((position, until)) = found.entry {
                 entries.push(Revocation::new(Scope::Session(target.id.as_bytes()), position, timestamp(until)?));
-                next = position.following();
             }
         }
         outcomes.push(outcome);
     }
-    let through = entries.last().map_or(after, Revocation::position);
     Ok(SignedOff { outcomes, page: LogPage { after, entries, through } })
 }
 

@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 use crate::{LogoutId, Subject};
 
 /// Who asked for something.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Actor {
     /// A person who operates the service, by name.

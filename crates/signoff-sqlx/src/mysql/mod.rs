@@ -5,6 +5,7 @@ mod audit;
 mod create;
 mod elsewhere;
 mod exchange;
+mod group;
 mod key_ring;
 mod log;
 mod nodes;

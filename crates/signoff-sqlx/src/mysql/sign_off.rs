@@ -9,7 +9,7 @@ use signoff::{Error, Position, SessionId, Subject};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::{audit, log};
+use super::{audit, group, log};
 use crate::error::{damaged, database};
 use crate::pack::{hex, json, literal};
 use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
@@ -28,8 +28,10 @@ pub(super) async fn run(
     batch: &[SignOff],
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
-    if let Some([(request, target)]) = sign_off::distinct_sessions(batch).as_deref() {
-        return end_session(connection, batch, request, target, now).await;
+    match sign_off::distinct_sessions(batch).as_deref() {
+        Some([(request, target)]) => return end_session(connection, batch, request, target, now).await,
+        Some(asked) if !asked.is_empty() => return group::end_sessions(connection, batch, asked, now).await,
+        _ => {}
     }
     let mut transaction = connection.begin().await.map_err(database)?;
     steps::reached("sign-off: begun");
@@ -39,8 +41,8 @@ pub(super) async fn run(
     Ok(signed_off)
 }
 
-/// The whole transaction as one call, for a lone logout: one hop. For many the statements are fewer than the sessions, and
-/// what a procedure would unpack them from costs more than the hops.
+/// The whole transaction as one call, for a lone logout: one hop. Many are not done by a procedure, as what it would unpack
+/// them from costs more than the hops: see [`group`].
 async fn end_session(
     connection: &mut MySqlConnection,
     batch: &[SignOff],
@@ -52,14 +54,17 @@ async fn end_session(
     let row = call_for_one(connection, request, target, now).await?;
     steps::reached("sign-off: committed");
     let after = position(row.integer("head_before")?)?;
-    let base = row.optional_integer("base")?.map(position).transpose()?;
     let state = row.integer("state")?;
-    let found = Found { destroyed: state == 2, known: state > 0, until: row.optional_integer("until")? };
-    sign_off::assemble(batch, [found], after, base.and_then(Position::following))
+    let entry = match row.optional_integer("base")? {
+        Some(base) => Some((position(base.saturating_add(1))?, row.integer("until")?)),
+        None => None,
+    };
+    let through = entry.map_or(after, |(position, _)| position);
+    sign_off::assemble(batch, [Found { destroyed: state == 2, known: state > 0, entry }], after, through)
 }
 
 /// No session's end can be later.
-const LATEST: i64 = Timestamp::MAX.as_micros();
+pub(super) const LATEST: i64 = Timestamp::MAX.as_micros();
 
 async fn call_for_one(
     connection: &mut MySqlConnection,

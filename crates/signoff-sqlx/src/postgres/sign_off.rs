@@ -1,18 +1,19 @@
 //! What a sign-off does in PostgreSQL: SQL and binding. The order of things is in [`crate::sign_off`].
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use signoff::audit::AuditEvent;
 use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
-use sqlx::Connection;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, Row};
 
 use super::sessions::bytes;
 use super::{audit, log};
-use crate::error::database;
-use crate::rows::{Dead, Fields, Positions, Record, dead, micros, session_id};
+use crate::error::{damaged, database};
+use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
 use crate::sign_off::{self, Found, Ledger};
 use crate::steps;
 
@@ -31,41 +32,44 @@ pub(super) async fn run(connection: &mut PgConnection, batch: &[SignOff], now: T
 /// The whole transaction as one statement: one hop for any number of sessions.
 ///
 /// Its parts feed each other, so they run in this order: destroy, move the head, append, record. The parts see one
-/// snapshot, which is why `known` is asked for those only that were not destroyed here. Waiting for a row that somebody
+/// snapshot, which is why a session is looked for again only if it was not destroyed here. Waiting for a row that somebody
 /// else has locked ends with the newest version of it (READ COMMITTED), be it a session, which then is gone, or the
 /// head, which then is counted on from. (EXISTS would be planned as a table of all sessions there are.)
+///
+/// What requests mostly have in common comes once, as causes. Each session has its number's position, and one that is not
+/// revoked leaves a gap: numbers without gaps would be a sort. The answer is one row, because for each its own would cost
+/// both sides more than what it says.
 const END_SESSIONS: &str = "\
-WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::bytea[], $10::bigint[], $11::bigint[]) WITH ORDINALITY
-    AS asked (kind, actor, reason, session, logout, detail, address, user_agent, sid, margin, unknown_until, n)
-), destroyed AS (
-    UPDATE signoff_session SET destroyed_at = $12, data = '', claims = NULL
-    WHERE sid = ANY ($9) AND destroyed_at IS NULL
+WITH destroyed AS (
+    UPDATE signoff_session SET destroyed_at = $9, data = '', claims = NULL
+    WHERE sid = ANY ($1) AND destroyed_at IS NULL
     RETURNING sid, subject, expires_at
 ), found AS MATERIALIZED (
-    SELECT asked.*, destroyed.subject, destroyed.sid IS NOT NULL AS destroyed, destroyed.expires_at,
-        destroyed.sid IS NOT NULL
-        OR coalesce((SELECT true FROM signoff_session WHERE signoff_session.sid = asked.sid), false) AS known
-    FROM asked LEFT JOIN destroyed ON destroyed.sid = asked.sid
-), doomed AS MATERIALIZED (
-    SELECT found.*, CASE WHEN destroyed THEN least(expires_at + margin, $13) ELSE unknown_until END AS until,
-        row_number() OVER (ORDER BY n) AS k
-    FROM found WHERE destroyed OR (NOT known AND unknown_until IS NOT NULL)
+    SELECT n, sid, state, CASE state WHEN 2 THEN least(expires_at + margin, $10) WHEN 0 THEN unknown_until END AS until,
+        subject, cause, session, logout, address, user_agent
+    FROM (
+        SELECT asked.*, destroyed.subject, destroyed.expires_at, CASE WHEN destroyed.sid IS NOT NULL THEN 2
+            WHEN (SELECT true FROM signoff_session WHERE signoff_session.sid = asked.sid) THEN 1 ELSE 0 END AS state
+        FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], $8::text[])
+        WITH ORDINALITY AS asked (sid, margin, unknown_until, cause, session, logout, address, user_agent, n)
+        LEFT JOIN destroyed ON destroyed.sid = asked.sid
+    ) AS looked
 ), head AS (
-    UPDATE signoff_meta SET previous = head, head = greatest(head, $12 - 1) + total.count
-    FROM (SELECT count(*) FROM doomed) AS total WHERE id = 1 AND total.count > 0
-    RETURNING previous, head, head - total.count AS base
+    UPDATE signoff_meta SET previous = head, head = greatest(head, $9 - 1) + total.last
+    FROM (SELECT max(n) AS last FROM found WHERE until IS NOT NULL) AS total WHERE id = 1 AND total.last IS NOT NULL
+    RETURNING previous, head, head - total.last AS base
 ), logged AS (
     INSERT INTO signoff_log (position, kind, id, expires_at)
-    SELECT base + k, 2, sid, until FROM head CROSS JOIN doomed ORDER BY k
+    SELECT base + n, 2, sid, until FROM head CROSS JOIN found WHERE until IS NOT NULL
 ), recorded AS (
     INSERT INTO signoff_audit (at, kind, subject, actor, reason, session, logout, detail, address, user_agent)
-    SELECT $12, kind, subject, actor, reason, session, decode(logout, 'hex'), detail, address, user_agent
-    FROM doomed ORDER BY k
+    SELECT $9, ($11::text[])[cause], subject, ($12::text[])[cause], ($13::text[])[cause], session, logout,
+        ($14::text[])[cause], address, user_agent
+    FROM found WHERE until IS NOT NULL
 )
-SELECT found.destroyed::int::bigint AS destroyed, found.known::int::bigint AS known, doomed.until, head.previous, head.base
-FROM found LEFT JOIN doomed ON doomed.n = found.n LEFT JOIN head ON true ORDER BY found.n";
+SELECT answer.*, head.previous, head.head, head.base
+FROM (SELECT array_agg(n) AS n, array_agg(state::bigint) AS state, array_agg(until) AS until FROM found) AS answer
+LEFT JOIN head ON true";
 
 /// The same for one session that lives, which is what most logouts ask for. It has fewer parts, which the server sets up anew
 /// for every call. No row: the session does not live, and the other statement says what is to be done then.
@@ -112,8 +116,8 @@ async fn end_session(
         .map_err(database)?;
     let Some(row) = row else { return Ok(None) };
     let positions = Positions::new(row.integer("previous")?, row.integer("head")?, 1)?;
-    let found = Found { destroyed: true, known: true, until: Some(row.integer("until")?) };
-    sign_off::assemble(batch, [found], positions.after, Some(positions.first)).map(Some)
+    let found = Found { destroyed: true, known: true, entry: Some((positions.first, row.integer("until")?)) };
+    sign_off::assemble(batch, [found], positions.after, positions.last).map(Some)
 }
 
 async fn end_sessions(
@@ -130,40 +134,82 @@ async fn end_sessions(
         return Ok(signed_off);
     }
     let events: Vec<_> = asked.iter().map(|(request, target)| request.audit(None, Some(&target.id), 1, now)).collect();
-    let records: Vec<_> = events.iter().map(Record::from).collect();
-    let ids: Vec<_> = asked.iter().map(|(_, target)| target.id).collect();
+    let (causes, cause) = causes(&events);
+    let [kinds, actors, reasons, details] = causes;
+    let ids: Vec<_> = asked.iter().map(|(_, target)| target.id.as_bytes().as_slice()).collect();
     let latest = Timestamp::MAX.as_micros();
     let margins: Vec<_> = asked.iter().map(|(request, _)| micros(request.margin).min(latest)).collect();
     let unknown_until = asked.iter().map(|(_, target)| target.revoke_unknown_until.map(Timestamp::as_micros));
-    let rows = audit::bind(sqlx::query(END_SESSIONS), &records)
-        .bind(bytes(&ids))
+    let addresses = events.iter().map(|event| event.context.address().map(|address| address.to_string()));
+    let row = sqlx::query(END_SESSIONS)
+        .bind(ids)
         .bind(margins)
         .bind(unknown_until.collect::<Vec<_>>())
+        .bind(cause)
+        .bind(events.iter().map(|event| event.session.as_deref()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.logout.as_ref().map(|id| id.as_bytes().as_slice())).collect::<Vec<_>>())
+        .bind(addresses.collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.context.user_agent()).collect::<Vec<_>>())
         .bind(now.as_micros())
         .bind(latest)
-        .fetch_all(&mut *connection)
+        .bind(kinds)
+        .bind(actors)
+        .bind(reasons)
+        .bind(details)
+        .fetch_one(&mut *connection)
         .await
         .map_err(database)?;
     steps::reached("sign-off: committed");
-    let head =
-        rows.first().map(|row| Ok::<_, Error>((row.optional_integer("previous")?, row.optional_integer("base")?)));
-    let (after, first) = match head.transpose()? {
-        Some((Some(previous), Some(base))) => {
-            let positions = Positions::new(previous, base.saturating_add(1), 1)?;
-            (positions.after, Some(positions.first))
-        }
+    let (after, through, base) = match row.optional_integer("base")? {
+        Some(base) => (position(row.integer("previous")?)?, position(row.integer("head")?)?, base),
         // Nothing was appended. Who destroyed what was found gone may have committed while this statement waited, after
         // its snapshot: only a later one is sure to see the entry below its head.
-        _ => (log::head(connection).await?, None),
+        None => {
+            let head = log::head(connection).await?;
+            (head, head, 0)
+        }
     };
-    let found: Result<Vec<_>, Error> = rows
-        .iter()
-        .map(|row| {
-            let yes = |column| row.integer(column).map(|number| number == 1);
-            Ok(Found { destroyed: yes("destroyed")?, known: yes("known")?, until: row.optional_integer("until")? })
-        })
-        .collect();
-    sign_off::assemble(batch, found?, after, first)
+    sign_off::assemble(batch, found(&row, base)?, after, through)
+}
+
+/// What the sessions of the answer came to, in the order in which they were asked for.
+fn found(row: &PgRow, base: i64) -> Result<Vec<Found>, Error> {
+    let column =
+        |name| row.try_get::<Option<Vec<Option<i64>>>, _>(name).map_err(database).map(Option::unwrap_or_default);
+    let (numbers, states, ends) = (column("n")?, column("state")?, column("until")?);
+    let mut found = Vec::with_capacity(numbers.len());
+    for ((n, state), until) in numbers.into_iter().zip(states).zip(ends) {
+        let (n, state) = n.zip(state).ok_or_else(|| damaged("the database forgot what it found"))?;
+        let entry = until.map(|until| Ok::<_, Error>((position(base.saturating_add(n))?, until))).transpose()?;
+        found.push((n, Found { destroyed: state == 2, known: state > 0, entry }));
+    }
+    // An aggregate promises no order.
+    found.sort_unstable_by_key(|(n, _)| *n);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The kinds, actors, reasons and details that records have, each combination once, and which of them each record has, from 1.
+type Causes<'a> = [Vec<Option<Cow<'a, str>>>; 4];
+
+fn causes(events: &[AuditEvent]) -> (Causes<'_>, Vec<i64>) {
+    let mut known = HashMap::new();
+    let mut causes = Causes::default();
+    let mut which = Vec::with_capacity(events.len());
+    for event in events {
+        let next = known.len() as i64 + 1;
+        let number = *known.entry((event.kind, &event.actor, event.reason, event.detail.as_deref())).or_insert(next);
+        if number == next {
+            let words = [
+                Some(event.kind.as_str().into()),
+                Some(event.actor.to_text().into()),
+                event.reason.map(|reason| reason.as_str().into()),
+                event.detail.as_deref().map(Cow::from),
+            ];
+            causes.iter_mut().zip(words).for_each(|(column, word)| column.push(word));
+        }
+        which.push(number);
+    }
+    (causes, which)
 }
 
 impl Ledger for PgConnection {

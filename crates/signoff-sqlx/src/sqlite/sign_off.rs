@@ -84,7 +84,8 @@ pub(super) async fn end_sessions(
     steps::reached("sign-off: committed");
     let Some(first) = rows.first() else {
         if asked.is_empty() {
-            return sign_off::assemble(batch, [], log::head(connection).await?, None);
+            let head = log::head(connection).await?;
+            return sign_off::assemble(batch, [], head, head);
         }
         return Err(damaged("the log has no positions left"));
     };
@@ -93,14 +94,23 @@ pub(super) async fn end_sessions(
         .iter()
         .map(|row| {
             let yes = |column| row.integer(column).map(|number| number == 1);
-            let until = row.optional_integer("until")?;
-            Ok((row.integer("n")?, Found { destroyed: yes("destroyed")?, known: yes("known")?, until }))
+            let found = Found { destroyed: yes("destroyed")?, known: yes("known")?, entry: None };
+            Ok((row.integer("n")?, found, row.optional_integer("until")?))
         })
         .collect::<Result<_, Error>>()?;
     // SQLite does not promise in which order it returns them.
-    found.sort_unstable_by_key(|(n, _)| *n);
-    let first = position(after.max(now.as_micros().saturating_sub(1)))?.following();
-    sign_off::assemble(batch, found.into_iter().map(|(_, found)| found), position(after)?, first)
+    found.sort_unstable_by_key(|(n, ..)| *n);
+    let base = after.max(now.as_micros().saturating_sub(1));
+    let mut last = after;
+    let mut next = base;
+    for (_, found, until) in &mut found {
+        if let Some(until) = *until {
+            next = next.saturating_add(1);
+            last = next;
+            found.entry = Some((position(next)?, until));
+        }
+    }
+    sign_off::assemble(batch, found.into_iter().map(|(_, found, _)| found), position(after)?, position(last)?)
 }
 
 impl Ledger for SqliteConnection {

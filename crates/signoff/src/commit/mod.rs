@@ -165,9 +165,17 @@ async fn run<V: Verb>(verb: V, worker: Worker, mut jobs: mpsc::Receiver<Job<V>>)
                 refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
             }
         };
-        for (reply, result) in replies.into_iter().zip(results) {
-            // Nobody waits any more: it happened all the same.
-            let _ = reply.send(result);
+        let answer = move || {
+            for (reply, result) in replies.into_iter().zip(results) {
+                // Nobody waits any more: it happened all the same.
+                let _ = reply.send(result);
+            }
+        };
+        // The store need not wait until a crowd is woken, if there is something to do for it.
+        if jobs.is_empty() {
+            answer();
+        } else {
+            tokio::spawn(async move { answer() });
         }
     }
 }

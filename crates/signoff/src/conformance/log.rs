@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{at, create, everywhere, hash, load, one, scope, session, touch};
-use crate::store::{Outcome, Purged, Revocation, Scope, SessionKey, Terms};
+use crate::store::{Outcome, Purged, Revocation, Scope, SessionKey, SignedOff, Terms};
 use crate::time::Timestamp;
 use crate::{ClientId, Position, Session, Store, Update};
 
@@ -123,6 +123,21 @@ pub async fn sign_off_is_one_batch(store: &dyn Store) {
     assert_eq!(read(store, signed_off.page.after).await, (entries, again.through));
     assert!(load(store, &created[2].id, at(1)).await.is_some(), "the spared session lives");
     assert_eq!(store.sign_off(&[], at(1)).await.expect("signed off").outcomes, []);
+}
+
+/// What the answer says of a group of sessions, some of them gone or unknown, is what the log has.
+pub async fn the_log_has_what_a_group_was_told(store: &dyn Store) {
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(create(store, &session("alice"), None).await.id);
+    }
+    store.sign_off(&[one(ids[1])], at(1)).await.expect("signed off");
+    let batch: Vec<_> = ids.iter().copied().map(one).collect();
+    let SignedOff { outcomes, page } = store.sign_off(&batch, at(1)).await.expect("signed off");
+    assert_eq!(outcomes.iter().map(|outcome| outcome.destroyed).collect::<Vec<_>>(), [1, 0, 1, 1]);
+    let scopes: Vec<_> = page.entries.iter().map(Revocation::scope).collect();
+    assert_eq!(scopes, [0, 2, 3].map(|n| Scope::Session(ids[n].as_bytes())));
+    assert_eq!(read(store, page.after).await, (page.entries, page.through));
 }
 
 /// Revoking a scope costs one entry, and destroys no rows.

@@ -48,7 +48,8 @@ pub use exchanges::{
 pub use key_ring::{concurrent_ring_savers_lose_nothing, the_key_ring_compares_versions};
 pub use log::{
     a_page_ends_where_it_says, a_scope_is_one_entry, positions_grow_whatever_the_clock_does, purge_keeps_the_living,
-    sign_off_is_one_batch, terms_never_shrink, the_log_is_complete_and_ordered, wide_revocations_cut_sessions_off,
+    sign_off_is_one_batch, terms_never_shrink, the_log_has_what_a_group_was_told, the_log_is_complete_and_ordered,
+    wide_revocations_cut_sessions_off,
 };
 pub use model::{Lives, Seen, lives_follow_the_model};
 pub use nodes::{a_row_is_renewed_and_never_made_by_it, only_what_was_seen_is_expelled, those_behind_are_found};
@@ -82,6 +83,7 @@ pub async fn run<S: Store>(mut empty: impl AsyncFnMut() -> S) {
     the_log_is_complete_and_ordered(&empty().await).await;
     a_page_ends_where_it_says(&empty().await).await;
     sign_off_is_one_batch(&empty().await).await;
+    the_log_has_what_a_group_was_told(&empty().await).await;
     a_scope_is_one_entry(&empty().await).await;
     wide_revocations_cut_sessions_off(&empty().await).await;
     purge_keeps_the_living(&empty().await).await;

@@ -34,7 +34,11 @@ fn is_tried(path: &str, name: &str, source: &str) -> bool {
     };
     let Some(at) = lines.iter().position(|line| defines(line)) else { return false };
     let above = || lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("///"));
-    let is_test = above().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+    // One in every browser, by a macro that lists them.
+    let in_browsers =
+        lines.iter().skip_while(|line| !line.starts_with("in_every_browser! {")).take_while(|line| **line != "}");
+    let in_browsers = in_browsers.skip(1).any(|line| *line == name);
+    let is_test = in_browsers || above().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
     (is_test || run_by_others) && !above().any(|line| line.starts_with("#[ignore"))
 }
 
