@@ -29,6 +29,19 @@ impl Peer {
         Ok((peer, address))
     }
 
+    /// Builds it if need be, and serves `GET /private` on this store, `sqlite` or `moka` before it, to be measured, on the first
+    /// core; with the address.
+    ///
+    /// # Errors
+    ///
+    /// It does not build or does not start.
+    pub fn measure(folder: &Path, store: &str) -> Result<(Self, String), Failure> {
+        let file = folder.join(format!("peer-{store}.sqlite3"));
+        let mut peer = Self::start(["measure".as_ref(), file.as_ref(), store.as_ref()])?;
+        let address = peer.hear()?;
+        Ok((peer, address))
+    }
+
     /// Builds it if need be, and fills a database in this folder with so many sessions, to be loaded.
     ///
     /// # Errors

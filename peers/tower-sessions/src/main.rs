@@ -1,8 +1,9 @@
-//! tower-sessions with its own store, as a process: `serve FILE` or `load FILE SESSIONS`, on a SQLite file.
+//! tower-sessions with its own store, as a process: `serve FILE`, `load FILE SESSIONS` or `measure FILE STORE`, on a SQLite file.
 //!
 //! It ends with its standard input, so it never outlives whoever started it.
 
 mod app;
+mod measure;
 
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -21,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", file] => serve(open(file).await?).await,
         ["load", file, sessions] => load(open(file).await?, sessions.parse()?).await,
-        _ => Err("serve FILE, or load FILE SESSIONS".into()),
+        ["measure", file, store] => measure::serve(open(file).await?, store).await,
+        _ => Err("serve FILE, load FILE SESSIONS, or measure FILE sqlite|moka".into()),
     }
 }
 

@@ -1,0 +1,144 @@
+//! The client: raw requests over kept connections, so that it costs less than any server that it asks.
+
+use std::time::{Duration, Instant};
+
+use signoff_benches::now;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::Failure;
+
+/// A request as it goes over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Request(Vec<u8>);
+
+impl Request {
+    pub(crate) fn new(method: &str, path: &str, fields: &[(&str, &str)]) -> Self {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n");
+        for (name, value) in fields {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if method == "POST" {
+            text += "content-length: 0\r\n";
+        }
+        Self((text + "\r\n").into_bytes())
+    }
+}
+
+/// A connection that is kept.
+pub(crate) struct Line {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    pub(crate) async fn open(address: &str) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(8 * 1024) })
+    }
+
+    /// The status, when the whole answer is there.
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<u16, Failure> {
+        Ok(self.exchange(request).await?.0)
+    }
+
+    /// The status and the body.
+    pub(crate) async fn read(&mut self, request: &Request) -> Result<(u16, String), Failure> {
+        let (status, from) = self.exchange(request).await?;
+        Ok((status, String::from_utf8_lossy(&self.buffer[from..]).into_owned()))
+    }
+
+    /// The status, and where in the buffer the body begins.
+    async fn exchange(&mut self, request: &Request) -> Result<(u16, usize), Failure> {
+        self.stream.write_all(&request.0).await?;
+        self.buffer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the server hung up".into());
+            }
+            let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = std::str::from_utf8(&self.buffer[..end])?;
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+            if self.buffer.len() >= end + 4 + length.parse::<usize>()? {
+                return Ok((head.get(9..12).unwrap_or_default().parse()?, end + 4));
+            }
+        }
+    }
+}
+
+/// Requests a second that so many connections get answered, each asking again at once.
+pub(crate) async fn most(
+    address: &str,
+    request: &Request,
+    connections: usize,
+    length: Duration,
+) -> Result<f64, Failure> {
+    let mut asking = JoinSet::new();
+    let until = Instant::now() + length;
+    let begin = now();
+    for _ in 0..connections {
+        let (mut line, request) = (Line::open(address).await?, request.clone());
+        asking.spawn(async move {
+            let mut answered = 0_u32;
+            while Instant::now() < until {
+                if line.ask(&request).await? != 200 {
+                    return Err(Failure::from("not let in"));
+                }
+                answered += 1;
+            }
+            Ok(answered)
+        });
+    }
+    let mut answered = 0.0;
+    while let Some(done) = asking.join_next().await {
+        answered += f64::from(done??);
+    }
+    Ok(answered / (now() - begin).as_secs_f64())
+}
+
+/// The 99th percentile in nanoseconds at a rate that does not wait for answers: from when a request was due, so that a server
+/// that stops answering for a while pays for all that should have been asked meanwhile. Every request of `rare`, if there are
+/// any, takes the place of one in a hundred.
+pub(crate) async fn p99(
+    address: &str,
+    request: &Request,
+    rare: Vec<Request>,
+    (rate, connections, length): (f64, usize, Duration),
+) -> Result<f64, Failure> {
+    let each = Duration::from_secs_f64(connections as f64 / rate);
+    let begin = tokio::time::Instant::now() + Duration::from_millis(5);
+    let mut rare = rare.into_iter();
+    let mut asking = JoinSet::new();
+    for n in 0..connections {
+        let count = (length.as_secs_f64() / each.as_secs_f64()) as usize;
+        // Here and there on each connection, not all at once.
+        let rare: Vec<_> = rare.by_ref().take(count / 100).collect();
+        let (mut line, request) = (Line::open(address).await?, request.clone());
+        let first = begin + each.mul_f64(n as f64 / connections as f64);
+        asking.spawn(async move {
+            let (mut taken, mut rare) = (Vec::with_capacity(count), rare.into_iter());
+            for k in 0..count {
+                let due = first + each.mul_f64(k as f64);
+                tokio::time::sleep_until(due).await;
+                let special = if k % 100 == n % 100 { rare.next() } else { None };
+                let status = line.ask(special.as_ref().unwrap_or(&request)).await?;
+                if status != 200 {
+                    return Err(Failure::from(format!("answered {status}")));
+                }
+                // What is rare is slow on purpose: it goes to the disk. It counts by what it does to the others.
+                if special.is_none() {
+                    taken.push(due.elapsed().as_nanos() as f64);
+                }
+            }
+            Ok(taken)
+        });
+    }
+    let mut taken = Vec::new();
+    while let Some(done) = asking.join_next().await {
+        taken.extend(done??);
+    }
+    taken.sort_unstable_by(f64::total_cmp);
+    taken.get(taken.len() * 99 / 100).copied().ok_or_else(|| "nothing was asked".into())
+}

@@ -1,0 +1,132 @@
+//! Requests a second of whole services: signoff's layer beside no authentication at all, and beside what else people put there.
+//!
+//! Each server is a process with a runtime of one thread, bound to one core; the client is bound to the other. All answer the
+//! same words to `GET /private`.
+
+mod load;
+mod serve;
+mod server;
+
+use std::error::Error;
+use std::time::Duration;
+
+use signoff_benches::{Contestant, Length, Series, Unit, claim, file_system, interleave, interleave_all, remark};
+use signoff_test_servers::Redis;
+
+use load::{Line, Request, most, p99};
+use server::{Server, bind_to};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// At once.
+const CONNECTIONS: usize = 32;
+
+fn main() -> Result<(), Failure> {
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some("--serve") {
+        let (Some(name), Some(place)) = (args.next(), args.next()) else { return Err("--serve NAME PLACE".into()) };
+        bind_to(0);
+        return runtime()?.block_on(serve::run(&name, &place));
+    }
+    let length = Length::from_args();
+    let redis = Redis::start().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let place = folder.path().to_str().ok_or("the folder has a name in UTF-8")?;
+    // Threads of the servers inherit where their parent may run, so they are started first.
+    let nothing = Server::start("nothing", place)?;
+    let (jwt, opaque) = (Server::start("jwt", place)?, Server::start("opaque", place)?);
+    let by_hand = Server::start("redis", &redis.url())?;
+    let peers = [Server::peer("sqlite", place)?, Server::peer("moka", place)?];
+    bind_to(1);
+    let runtime = runtime()?;
+    let bearer = |token: &str| Request::new("GET", "/private", &[("authorization", &format!("Bearer {token}"))]);
+    let cookie = |name: &str, token: &str| Request::new("GET", "/private", &[("cookie", &format!("{name}={token}"))]);
+    let first = |server: &Server| runtime.block_on(tokens(server.address())).map(|tokens| tokens[0].clone());
+
+    remark(format_args!("sessions on {}; {CONNECTIONS} connections", file_system(folder.path())));
+    let slice = Duration::from_millis(length.pick(1_000, 250) as u64);
+    let round = |server: &Server, request: Request| {
+        let (address, runtime) = (server.address().to_owned(), &runtime);
+        move || runtime.block_on(most(&address, &request, CONNECTIONS, slice)).expect("the server answers")
+    };
+    let contestants = vec![
+        Contestant::new("no authentication", round(&nothing, Request::new("GET", "/private", &[]))),
+        Contestant::new("signoff, EdDSA JWT seen before", round(&jwt, bearer(&first(&jwt)?))),
+        Contestant::new(
+            "signoff, opaque token in a cookie",
+            round(&opaque, cookie("__Host-signoff", &first(&opaque)?)),
+        ),
+        Contestant::new("jsonwebtoken HS256 and Redis EXISTS by hand", round(&by_hand, bearer(&first(&by_hand)?))),
+        Contestant::new("tower-sessions 0.14 on its SQLite store", round(&peers[0], cookie("id", &first(&peers[0])?))),
+        Contestant::new("the same behind its moka store", round(&peers[1], cookie("id", &first(&peers[1])?))),
+    ];
+    let all = interleave_all("GET /private, whole services", Unit::PerSecond, length.pick(11, 5), contestants);
+    let [base, by_jwt, by_cookie, by_hand, sqlite, moka] = all.as_slice() else { return Err("six series".into()) };
+    claim("web-jwt", by_jwt, base);
+    claim("web-opaque", by_cookie, base);
+    claim("web-redis", by_jwt, by_hand);
+    claim("web-tower-sqlite", by_cookie, sqlite);
+    claim("web-tower-moka", by_cookie, moka);
+    slowest(&runtime, length, &opaque, &nothing, by_cookie)
+}
+
+/// What logouts, which go to the disk, do to those who are only let in.
+fn slowest(
+    runtime: &tokio::runtime::Runtime,
+    length: Length,
+    ours: &Server,
+    base: &Server,
+    maximum: &Series,
+) -> Result<(), Failure> {
+    let slice = Duration::from_millis(length.pick(2_000, 500) as u64);
+    let rate = maximum.median() / 2.0;
+    let token = runtime.block_on(tokens(ours.address()))?[0].clone();
+    let cookie = |token: &str| format!("__Host-signoff={token}");
+    let request = Request::new("GET", "/private", &[("cookie", &cookie(&token))]);
+    let logouts = (rate * slice.as_secs_f64() / 100.0) as usize;
+    let [mixed, plain] = interleave(
+        &format!("p99 at {rate:.0} requests/s, half of what signoff bears; ours with one logout in a hundred"),
+        Unit::Nanoseconds,
+        length.pick(11, 5),
+        [
+            Contestant::new("signoff, opaque token in a cookie", || {
+                let rare = runtime.block_on(async {
+                    let mut rare = Vec::new();
+                    while rare.len() < logouts {
+                        let more = tokens(ours.address()).await.expect("the server answers");
+                        rare.extend(more.iter().map(|token| {
+                            let fields = [("cookie", cookie(token)), ("sec-fetch-site", "same-origin".to_owned())];
+                            Request::new(
+                                "POST",
+                                "/logout",
+                                &fields.each_ref().map(|(name, value)| (*name, value.as_str())),
+                            )
+                        }));
+                    }
+                    rare
+                });
+                let p99 = p99(ours.address(), &request, rare, (rate, CONNECTIONS, slice));
+                runtime.block_on(p99).expect("the server answers")
+            }),
+            Contestant::new("no authentication", || {
+                let request = Request::new("GET", "/private", &[]);
+                let p99 = p99(base.address(), &request, Vec::new(), (rate, CONNECTIONS, slice));
+                runtime.block_on(p99).expect("the server answers")
+            }),
+        ],
+    );
+    claim("web-p99", &mixed, &plain);
+    Ok(())
+}
+
+async fn tokens(address: &str) -> Result<Vec<String>, Failure> {
+    let (status, body) = Line::open(address).await?.read(&Request::new("GET", "/tokens", &[])).await?;
+    if status != 200 {
+        return Err(format!("no tokens: {status}").into());
+    }
+    Ok(body.lines().map(str::to_owned).collect())
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

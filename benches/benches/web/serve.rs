@@ -1,0 +1,138 @@
+//! The servers, each a process: one `GET /private` with the same answer, behind nothing, behind signoff, and behind what people
+//! write by hand.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
+use redis::aio::MultiplexedConnection;
+use serde::{Deserialize, Serialize};
+use signoff::web::Web;
+use signoff::{CookieSpec, Delivery, KeySet, Login, Settings, SigningKey, Signoff, Subject};
+use signoff_sqlx::SqliteStore;
+use signoff_tower::{Live, SignoffLayer, handlers};
+use tokio::net::TcpListener;
+
+use crate::Failure;
+
+/// Serves until the process ends, which its parent sees to. Prints the address.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+pub(crate) async fn run(name: &str, place: &str) -> Result<(), Failure> {
+    let router = match name {
+        "nothing" => Router::new().route("/private", get(async || hello("alice"))),
+        "jwt" => ours(Delivery::Jwt, place).await?,
+        "opaque" => ours(Delivery::Opaque, place).await?,
+        "redis" => by_hand(place).await?,
+        other => return Err(format!("no server {other}").into()),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    axum::serve(ListenerWithoutDelay(listener), router).await?;
+    Ok(())
+}
+
+fn hello(name: &str) -> String {
+    format!("Hello {name}, you have 42 EUR.")
+}
+
+/// As the README shows it, on a SQLite file.
+async fn ours(delivery: Delivery, place: &str) -> Result<Router, Failure> {
+    let store = SqliteStore::open(&format!("{place}/{delivery:?}.sqlite3")).await?;
+    let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+    settings.delivery = delivery;
+    let signoff = Signoff::open(store, KeySet::new(SigningKey::generate()?), settings).await?;
+    Ok(Router::new()
+        .route("/private", get(async |live: Live| hello(live.subject())))
+        .route("/logout", post(handlers::logout))
+        .layer(SignoffLayer::new(Web::new(signoff.clone(), CookieSpec::host("signoff")?)))
+        .route("/tokens", get(tokens))
+        .layer(Extension(signoff)))
+}
+
+/// A thousand logins.
+async fn tokens(Extension(signoff): Extension<Signoff>) -> Result<String, StatusCode> {
+    let mut tokens = String::new();
+    for _ in 0..1_000 {
+        let subject = Subject::new("alice").map_err(|_| StatusCode::BAD_REQUEST)?;
+        let issued = signoff.log_in(Login::new(subject)).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        tokens += issued.token.expose();
+        tokens.push('\n');
+    }
+    Ok(tokens)
+}
+
+#[derive(Clone)]
+struct ByHand {
+    key: Arc<DecodingKey>,
+    validation: Arc<Validation>,
+    redis: MultiplexedConnection,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    jti: String,
+    exp: u64,
+}
+
+/// What people write: the signature by jsonwebtoken, and the list of revoked tokens in Redis.
+async fn by_hand(redis: &str) -> Result<Router, Failure> {
+    let secret = [7; 32];
+    // The quicker of its two.
+    jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default().map_err(|_| "installed twice")?;
+    let mut validation = Validation::new(jsonwebtoken::Algorithm::HS256);
+    validation.validate_aud = false;
+    let state = ByHand {
+        key: Arc::new(DecodingKey::from_secret(&secret)),
+        validation: Arc::new(validation),
+        redis: redis::Client::open(redis)?.get_multiplexed_async_connection().await?,
+    };
+    let claims = Claims { sub: "alice".into(), jti: "0123456789abcdef".into(), exp: 4_000_000_000 };
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(&secret))?;
+    Ok(Router::new()
+        .route("/private", get(async |Extension(claims): Extension<Claims>| hello(&claims.sub)))
+        .route_layer(middleware::from_fn_with_state(state, check))
+        .route("/tokens", get(async move || token)))
+}
+
+async fn check(State(by_hand): State<ByHand>, mut request: Request, next: Next) -> Result<Response, StatusCode> {
+    let field = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = field.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
+    let data = jsonwebtoken::decode::<Claims>(token, &by_hand.key, &by_hand.validation);
+    let claims = data.map_err(|_| StatusCode::UNAUTHORIZED)?.claims;
+    let mut redis = by_hand.redis.clone();
+    let revoked: bool = redis::cmd("EXISTS")
+        .arg(format!("revoked:{}", claims.jti))
+        .query_async(&mut redis)
+        .await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    if revoked {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    request.extensions_mut().insert(claims);
+    Ok(next.run(request).await)
+}
+
+/// Small answers go out at once.
+struct ListenerWithoutDelay(TcpListener);
+
+impl axum::serve::Listener for ListenerWithoutDelay {
+    type Io = tokio::net::TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+        let _ = stream.set_nodelay(true);
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}

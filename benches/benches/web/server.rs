@@ -1,0 +1,65 @@
+//! Servers as processes, each on one core.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+use signoff_benches::remark;
+use signoff_test_servers::Peer;
+
+use crate::Failure;
+
+/// Binds this thread, and those that it starts, to a core. On a machine with one, everything shares it.
+pub(crate) fn bind_to(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        remark(format_args!("not bound to core {core}: {error}"));
+    }
+}
+
+/// Ends with this.
+pub(crate) struct Server {
+    process: Process,
+    address: String,
+}
+
+enum Process {
+    Ours(Child),
+    Peer { _peer: Peer },
+}
+
+impl Server {
+    /// One of [`serve`](crate::serve).
+    pub(crate) fn start(name: &str, place: &str) -> Result<Self, Failure> {
+        let mut process =
+            Command::new(std::env::current_exe()?).args(["--serve", name, place]).stdout(Stdio::piped()).spawn()?;
+        let out = process.stdout.take().ok_or("it has an output")?;
+        let mut address = String::new();
+        BufReader::new(out).read_line(&mut address)?;
+        if address.is_empty() {
+            return Err(format!("the server {name} does not start").into());
+        }
+        Ok(Self { process: Process::Ours(process), address: address.trim().to_owned() })
+    }
+
+    /// tower-sessions, which is a package of its own.
+    pub(crate) fn peer(store: &str, place: &str) -> Result<Self, Failure> {
+        let (peer, address) = Peer::measure(Path::new(place), store).map_err(|error| error.to_string())?;
+        Ok(Self { process: Process::Peer { _peer: peer }, address })
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Process::Ours(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
