@@ -1,6 +1,6 @@
 //! The client: raw requests over kept connections, so that it costs less than any server that it asks.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signoff_benches::now;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -76,13 +76,13 @@ pub(crate) async fn most(
     length: Duration,
 ) -> Result<f64, Failure> {
     let mut asking = JoinSet::new();
-    let until = Instant::now() + length;
+    let until = now() + length;
     let begin = now();
     for _ in 0..connections {
         let (mut line, request) = (Line::open(address).await?, request.clone());
         asking.spawn(async move {
             let mut answered = 0_u32;
-            while Instant::now() < until {
+            while now() < until {
                 if line.ask(&request).await? != 200 {
                     return Err(Failure::from("not let in"));
                 }

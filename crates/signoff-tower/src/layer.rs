@@ -1,11 +1,13 @@
 //! The tower layer: verifies before the application runs, and looks over the answer after it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use signoff::web::{self, Web};
+use pin_project_lite::pin_project;
+use signoff::web::{self, Late, Ready, Web};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -66,34 +68,117 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    R: Default + Send,
+    R: Default + Send + 'static,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = SignoffFuture<S::Future, R, S::Error>;
 
     fn poll_ready(&mut self, task: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(task)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let fields = Fields::from(&request);
+        let unread = match web::Auth::read_now(&self.web, &fields) {
+            Ok(Ready::Now(auth)) => {
+                let late = begin(auth, &mut request);
+                let answer = self.inner.call(request);
+                return State::Application { answer, late: Some(late) }.into();
+            }
+            Ok(Ready::Later(unread)) => unread,
+            Err(reply) => return State::Refused { response: Some(refuse(reply)) }.into(),
+        };
         // The instance that was polled ready must be the one that is called (tower's contract for Clone).
         let fresh = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let web = self.web.clone();
-        Box::pin(async move {
-            let fields = Fields::from(&request);
-            let auth = match web::Auth::read(&web, &fields).await {
-                Ok(auth) => auth,
-                Err(reply) => return Ok(refuse(reply)),
-            };
-            let late = auth.begin(&fields);
-            request.extensions_mut().insert(Auth(auth));
-            let mut response = inner.call(request).await?;
+        State::Waiting {
+            waiting: Box::pin(async move {
+                let late = begin(unread.read().await, &mut request);
+                let mut response = inner.call(request).await?;
+                let finish = late.finish(written(response.headers())).await;
+                apply(finish, response.headers_mut());
+                Ok(response)
+            }),
+        }
+        .into()
+    }
+}
+
+fn begin<B>(auth: web::Auth, request: &mut Request<B>) -> Late {
+    let late = auth.begin(&Fields::from(&*request));
+    request.extensions_mut().insert(Auth(auth));
+    late
+}
+
+type Waiting<R, E> = Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>;
+
+pin_project! {
+    /// The future of [`SignoffService`]. Mostly nothing is waited for but the application, and then nothing is allocated.
+    pub struct SignoffFuture<F, R, E> {
+        #[pin]
+        state: State<F, R, E>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<F, R, E> {
+        Application { #[pin] answer: F, late: Option<Late> },
+        Refused { response: Option<Response<R>> },
+        // The store is asked, before the application or after it.
+        Waiting { waiting: Waiting<R, E> },
+    }
+}
+
+impl<F, R, E> From<State<F, R, E>> for SignoffFuture<F, R, E> {
+    fn from(state: State<F, R, E>) -> Self {
+        Self { state }
+    }
+}
+
+impl<F, R, E> fmt::Debug for SignoffFuture<F, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignoffFuture").finish_non_exhaustive()
+    }
+}
+
+impl<F, R, E> Future for SignoffFuture<F, R, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Send + 'static,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let (late, mut response) = match state.as_mut().project() {
+            Projected::Application { answer, late } => match ready!(answer.poll(task)) {
+                Ok(response) => (late.take().expect("polled after it was ready"), response),
+                Err(error) => return Poll::Ready(Err(error)),
+            },
+            Projected::Refused { response } => {
+                return Poll::Ready(Ok(response.take().expect("polled after it was ready")));
+            }
+            Projected::Waiting { waiting } => return waiting.as_mut().poll(task),
+        };
+        let late = match late.finish_now(&written(response.headers())) {
+            Ok(finish) => {
+                apply(finish, response.headers_mut());
+                return Poll::Ready(Ok(response));
+            }
+            Err(late) => late,
+        };
+        let mut waiting: Waiting<R, E> = Box::pin(async move {
             let finish = late.finish(written(response.headers())).await;
             apply(finish, response.headers_mut());
             Ok(response)
-        })
+        });
+        let polled = waiting.as_mut().poll(task);
+        if polled.is_pending() {
+            state.set(State::Waiting { waiting });
+        }
+        polled
     }
 }
 

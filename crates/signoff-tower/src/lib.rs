@@ -52,7 +52,7 @@ mod request;
 pub use extract::{FromOurPages, Live, Replied};
 #[cfg(feature = "axum")]
 pub use guard::{GuardLayer, Guarded};
-pub use layer::{SignoffLayer, SignoffService};
+pub use layer::{SignoffFuture, SignoffLayer, SignoffService};
 pub use request::{Auth, Fields};
 
 /// The README's example, compiled.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::CookieSpec;
-use crate::{Rejection, Secret};
+use crate::Rejection;
 
 impl CookieSpec {
     /// Finds this cookie in the `Cookie` fields of a request. There may be several fields (HTTP/2), and several cookies
@@ -41,7 +41,7 @@ pub(super) fn read<'a>(name: &str, fields: impl IntoIterator<Item = &'a [u8]>) -
             if found.len() == MAX_PRESENTED {
                 return Err(Rejection::Ambiguous);
             }
-            found.push(Presented(Secret::new(text)));
+            found.push(Presented::new(text));
         }
     }
     Ok(found)
@@ -51,17 +51,20 @@ const MAX_FIELDS: usize = 16 * 1024;
 pub(super) const MAX_PRESENTED: usize = 8;
 
 /// A credential as a request presented it: unverified.
-pub struct Presented(Secret);
+///
+/// It is not wiped when it is dropped, as a [`Secret`](crate::Secret) is: the same bytes are in the buffer that the request was
+/// read into, which nobody wipes.
+pub struct Presented(Box<str>);
 
 impl Presented {
     /// Takes charge of a credential.
     pub fn new(text: &str) -> Self {
-        Self(Secret::new(text))
+        Self(text.into())
     }
 
     /// The credential itself.
     pub fn as_str(&self) -> &str {
-        self.0.expose()
+        &self.0
     }
 }
 
@@ -70,6 +73,19 @@ impl fmt::Debug for Presented {
         f.write_str("Presented(redacted)")
     }
 }
+
+/// The characters of `b64token` (RFC 6750, section 2.1), without the padding.
+const B64TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// Reads the token of an `Authorization` field: `Bearer`, in any case, spaces, a token (RFC 6750, section 2.1).
 ///
@@ -86,8 +102,9 @@ pub fn bearer(field: &[u8]) -> Result<Option<Presented>, Rejection> {
     let token = rest.strip_prefix(b" ").unwrap_or_default();
     let token = &token[token.iter().take_while(|byte| **byte == b' ').count()..];
     let body = token.iter().rposition(|byte| *byte != b'=').map_or(&[][..], |last| &token[..=last]);
-    let b64token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    if body.is_empty() || !body.iter().all(b64token) {
+    // Without a branch for each byte: tokens are long.
+    let is_good = body.iter().fold(true, |good, byte| good & B64TOKEN[usize::from(*byte)]);
+    if body.is_empty() || !is_good {
         return Err(Rejection::Malformed);
     }
     std::str::from_utf8(token).map(|token| Some(Presented::new(token))).map_err(|_| Rejection::Malformed)

@@ -82,10 +82,12 @@ impl Auth {
     }
 
     fn renewal(&self, live: &Live, head: &impl Head) -> Due {
+        if !matches!(self.credentials(), Credentials::Cookie(_)) {
+            return Due::Nothing;
+        }
         let half = live.expires_at().since(live.issued_at()) / 2;
-        let is_cookie = matches!(self.credentials(), Credentials::Cookie(_));
         match self.signoff().since(live.issued_at()) {
-            Some(age) if is_cookie && age >= half => Due::Renewal(self.context(head)),
+            Some(age) if age >= half => Due::Renewal(self.context(head)),
             _ => Due::Nothing,
         }
     }
@@ -109,16 +111,31 @@ impl Auth {
 impl Late {
     /// What becomes of the answer.
     pub async fn finish(self, written: Written<'_>) -> Finish {
-        let Self { auth, due } = self;
-        let mut finish = Finish::default();
-        if auth.was_used() {
-            finish.headers.push(if written.cache_control {
-                // Whatever the application lets be stored, it is for this person.
-                ("vary", "Cookie, Authorization")
-            } else {
-                ("cache-control", "no-store")
-            });
+        match self.finish_now(&written) {
+            Ok(finish) => finish,
+            Err(late) => late.finish_later(&written).await,
         }
+    }
+
+    /// As [`Late::finish`], without waiting, in the common case that there is nothing to wait for.
+    ///
+    /// # Errors
+    ///
+    /// This, when there is.
+    pub fn finish_now(self, written: &Written<'_>) -> Result<Finish, Self> {
+        let is_plain = match (self.auth.peek(), &self.due) {
+            (None | Some(Err(Denied::Failed(_))), _) | (Some(Ok(_)), Due::Nothing) => true,
+            (Some(Ok(_)), Due::Renewal(_) | Due::Roll) | (Some(Err(Denied::Rejected(_))), _) => false,
+        };
+        if is_plain && !written.cookies.iter().any(|field| self.auth.value(field).is_some()) {
+            return Ok(self.auth.storing(written));
+        }
+        Err(self)
+    }
+
+    async fn finish_later(self, written: &Written<'_>) -> Finish {
+        let Self { auth, due } = self;
+        let mut finish = auth.storing(written);
         if written.cookies.iter().any(|field| auth.value(field).is_some()) {
             finish.cookies = auth.without_the_dead(&written.cookies).await;
             if matches!(due, Due::Roll)
@@ -135,6 +152,20 @@ impl Late {
 }
 
 impl Auth {
+    /// What the answer says of storing it.
+    fn storing(&self, written: &Written<'_>) -> Finish {
+        let mut finish = Finish::default();
+        if self.was_used() {
+            finish.headers.push(if written.cache_control {
+                // Whatever the application lets be stored, it is for this person.
+                ("vary", "Cookie, Authorization")
+            } else {
+                ("cache-control", "no-store")
+            });
+        }
+        finish
+    }
+
     /// The value that a `Set-Cookie` field gives the session cookie, if it is about that.
     fn value<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
         let rest = field.strip_prefix(self.cookie().name().as_bytes())?.strip_prefix(b"=")?;

@@ -69,7 +69,7 @@ pub use guard::Guard;
 pub use late::{Finish, Late, SetCookie, Written};
 pub use login::Carrier;
 pub use reply::Reply;
-pub use request::{Auth, FromOurPages, Head};
+pub use request::{Auth, FromOurPages, Head, Ready, Unread};
 
 /// What an application decides about its web side. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -55,20 +55,35 @@ impl Auth {
     ///
     /// The answer to a request that presents credentials in both ways at once, or several bearer tokens: 400.
     pub async fn read(web: &Web, head: &impl Head) -> Result<Self, Reply> {
+        match Self::read_now(web, head)? {
+            Ready::Now(auth) => Ok(auth),
+            Ready::Later(unread) => Ok(unread.read().await),
+        }
+    }
+
+    /// As [`Auth::read`], without waiting: for adapters that treat the common case apart, in which the store is not asked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::read`].
+    pub fn read_now(web: &Web, head: &impl Head) -> Result<Ready, Reply> {
         let (read, unreadable) = read(web, head).map_err(|_| Answer::SeveralMethods)?;
-        let Read { credentials, all } = read;
-        let verdict = match (unreadable, credentials.one()) {
+        let verdict = match (unreadable, read.credentials.one()) {
             (Some(rejection), _) | (None, Err(rejection)) => Some(Err(rejection.into())),
             (None, Ok(None)) => None,
-            (None, Ok(Some(token))) => {
-                let live = match web.0.fenced {
-                    Fenced::Reject => web.signoff().authenticate(token).await,
-                    Fenced::ReadThrough => web.signoff().read_through(token).await,
-                };
-                Some(live.map(Arc::new))
-            }
+            (None, Ok(Some(token))) => match (web.signoff().verify(token), web.0.fenced) {
+                (Err(Rejection::Unloaded), _) | (Err(Rejection::Stale), Fenced::ReadThrough) => {
+                    return Ok(Ready::Later(Unread { web: web.clone(), read }));
+                }
+                (decided, _) => Some(decided.map(Arc::new).map_err(Denied::from)),
+            },
         };
-        Ok(Self(Arc::new(Inner { web: web.clone(), credentials, all, verdict, used: AtomicBool::new(false) })))
+        Ok(Ready::Now(Self::new(web.clone(), read, verdict)))
+    }
+
+    fn new(web: Web, read: Read, verdict: Option<Result<Arc<Live>, Denied>>) -> Self {
+        let Read { credentials, all } = read;
+        Self(Arc::new(Inner { web, credentials, all, verdict, used: AtomicBool::new(false) }))
     }
 
     /// The verified token; `None` when none was presented.
@@ -188,6 +203,46 @@ impl Auth {
     /// The verdict, without counting as a look by the application.
     pub(super) fn peek(&self) -> Option<&Result<Arc<Live>, Denied>> {
         self.0.verdict.as_ref()
+    }
+}
+
+/// What became of reading a request.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "done or not")]
+pub enum Ready {
+    /// It is read.
+    Now(Auth),
+    /// The store has to be asked.
+    Later(Unread),
+}
+
+/// A request whose token is not in memory.
+#[must_use = "read it"]
+pub struct Unread {
+    web: Web,
+    read: Read,
+}
+
+impl Unread {
+    /// Asks the store.
+    pub async fn read(self) -> Auth {
+        let Self { web, read } = self;
+        let verdict = match read.credentials.one() {
+            Err(rejection) => Some(Err(rejection.into())),
+            Ok(None) => None,
+            Ok(Some(token)) => Some(match web.0.fenced {
+                Fenced::Reject => web.signoff().authenticate(token).await,
+                Fenced::ReadThrough => web.signoff().read_through(token).await,
+            }),
+        };
+        let verdict = verdict.map(|live| live.map(Arc::new));
+        Auth::new(web, read, verdict)
+    }
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unread").field("credentials", &self.read.credentials).finish_non_exhaustive()
     }
 }
 
