@@ -10,7 +10,9 @@ mod attacker;
 mod demo;
 mod nodes;
 mod options;
+mod pages;
 mod people;
+mod security;
 mod store;
 mod web;
 

@@ -53,6 +53,7 @@ impl Node {
         let keys = KeySet::new(SigningKey::load_or_create(&options.key, Algorithm::EdDsa)?);
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         settings.delivery = options.delivery;
+        settings.access_lifetime = options.token_life;
         settings.node_name = address.to_string();
         // A demo should not make people wait for five seconds when the plug is pulled.
         settings.commit_timeout = Duration::from_secs(2);
