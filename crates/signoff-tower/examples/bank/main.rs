@@ -58,7 +58,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         listeners.push(listener);
     }
     let (accounts, people, notebook) = (Accounts::open(), People::new(), Notebook::default());
-    let bank = Arc::new(Bank { accounts, people, notebook, nodes });
+    let bank = Arc::new(Bank { accounts, people, notebook, nodes, password_age: options.password_age });
 
     // Printed only now: whoever reads these lines gets answers. A script may read them and close the pipe.
     let mut lines = String::new();

@@ -21,6 +21,8 @@ pub(crate) struct Bank {
     pub(crate) people: People,
     pub(crate) notebook: Notebook,
     pub(crate) nodes: Vec<Node>,
+    /// How old a typed password may be when somebody sends a large amount.
+    pub(crate) password_age: Duration,
 }
 
 pub(crate) struct Node {

@@ -2,7 +2,6 @@
 //! they are.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
@@ -24,17 +23,15 @@ use crate::web::{device, no};
 /// A transfer of more than this wants a password that was typed a moment ago.
 const LARGE_CENTS: i64 = 100_000;
 
-/// How long ago that may be. Five minutes would do for a bank; in one, nobody would see the demonstration ask.
-const FRESH: Duration = Duration::from_secs(60);
-
 pub(crate) fn router() -> Router<Here> {
     Router::new().route("/api/me", get(me)).route("/api/audit", get(audit)).route("/step-up", post(step_up))
 }
 
 /// Refuses a large transfer by somebody who proved too long ago who they are.
-pub(crate) fn check_fresh(auth: &Auth, live: &Live, amount_cents: i64) -> Result<(), Response> {
-    if amount_cents > LARGE_CENTS && !auth.signoff().is_authenticated_within(live, FRESH) {
-        return Err(Replied::from(Answer::InsufficientAuthentication(FRESH)).into_response());
+pub(crate) fn check_fresh(here: &Here, live: &Live, amount_cents: i64) -> Result<(), Response> {
+    let age = here.bank.password_age;
+    if amount_cents > LARGE_CENTS && !here.node().signoff.is_authenticated_within(live, age) {
+        return Err(Replied::from(Answer::InsufficientAuthentication(age)).into_response());
     }
     Ok(())
 }

@@ -123,14 +123,8 @@ struct Transfer {
     amount_cents: i64,
 }
 
-async fn transfer(
-    State(here): State<Here>,
-    _: FromOurPages,
-    live: Live,
-    auth: Auth,
-    Json(order): Json<Transfer>,
-) -> Response {
-    if let Err(answer) = security::check_fresh(&auth, &live, order.amount_cents) {
+async fn transfer(State(here): State<Here>, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
+    if let Err(answer) = security::check_fresh(&here, &live, order.amount_cents) {
         return answer;
     }
     match here.bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {

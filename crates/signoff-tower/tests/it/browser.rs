@@ -3,6 +3,7 @@
 mod clearing;
 mod driver;
 mod form;
+mod product;
 mod site;
 mod unconfirmed;
 

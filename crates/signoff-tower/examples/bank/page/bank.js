@@ -17,6 +17,8 @@ const money = (cents) => euros.format(cents / 100);
 function showAccounts({ user, accounts, transfers, payees }) {
   const hour = new Date().getHours();
   const part = hour < 5 ? "evening" : hour < 12 ? "morning" : hour < 18 ? "afternoon" : "evening";
+  // For whoever keeps the passwords in this browser.
+  byId("step-up-user").value = user.id;
   byId("greeting").textContent = `Good ${part}, ${user.name.split(" ")[0]}`;
   byId("today").textContent = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" }).format(new Date());
   byId("total").textContent = money(accounts.reduce((sum, account) => sum + account.balance_cents, 0));
@@ -64,7 +66,7 @@ function cents(text) {
 async function send(order, what) {
   const answer = await api("POST", "/api/transfers", order);
   if (answer.status !== 401) return answer;
-  const proved = await stepUp(what);
+  const proved = await stepUp(what, answer.age);
   if (proved === null) goAway();
   return proved ? api("POST", "/api/transfers", order) : { status: 0, ok: false };
 }
@@ -99,6 +101,8 @@ byId("transfer-form").addEventListener("submit", async (event) => {
       await Promise.all([loadAccounts(), loadSessions(), loadAudit()]);
     } else if (status === 422) {
       say(TRANSFER_ERRORS[answer?.error] ?? "The bank did not accept this transfer.", "bad");
+    } else if (status === 401) {
+      say("The bank asks for your password once more. Nothing was sent.", "bad");
     } else if (status === 503) {
       say("The bank cannot send money right now. Nothing was sent.", "bad");
     } else {

@@ -1,8 +1,8 @@
 /**
  * What just happened: the four steps of a logout, each with what this page can see of it for itself.
  *
- * Whoever comes here by the address alone is told what a logout does, and not that one took place: only the session
- * that is gone is checked.
+ * A tick stands before what this page has looked at or was told by the bank. Whoever comes here by the address alone is
+ * told what a logout does, and not that one took place.
  */
 import { frontPage, ready, signedOut } from "/assets/attacker.js";
 import { byId, call, el, takeReceipt } from "/assets/common.js";
@@ -17,8 +17,10 @@ function prove(step, what, found, good) {
 }
 
 function proveDestroyed() {
-  const receipt = takeReceipt();
+  // The history keeps it for a reload.
+  const receipt = takeReceipt() ?? history.state?.receipt;
   if (!receipt) return prove("destroyed", "Receipt", "This page has none: it comes with a logout by script. The same id is in the audit trail.");
+  history.replaceState({ receipt }, "");
   prove("destroyed", "Time", clock.format(receipt.at), true);
   if (receipt.id) prove("destroyed", "Logout id", el("code", "", receipt.id), true);
 }
@@ -27,7 +29,7 @@ async function proveRevoked() {
   try {
     const { nodes } = await (await call("GET", "/demo/state")).json();
     const ready = nodes.filter((node) => node.may_answer).length;
-    prove("revoked", "Nodes", nodes.length === 1 ? "The one node there is refuses its tokens from memory." : `${nodes.length} nodes; ${ready} may answer, and every one of those knows.`, true);
+    prove("revoked", "Nodes", nodes.length === 1 ? "The one node there is refuses them, from memory." : `Each of the ${ready} of ${nodes.length} nodes that may answer refuses them, from memory.`);
   } catch {
     prove("revoked", "Nodes", "The bank could not be asked.");
   }
@@ -65,7 +67,7 @@ async function leftovers() {
 async function proveReset() {
   for (const [name, value] of await leftovers()) byId("leftovers").append(el("div", "", el("dt", "", name), el("dd", "", value)));
   const theme = document.documentElement.dataset.theme;
-  byId("kept").textContent = theme ? `Kept, on purpose: your theme (${theme}), in a cookie of its own.` : "Kept: nothing.";
+  byId("kept").textContent = theme ? "Kept, on purpose: your theme, in a cookie of its own." : "Kept: nothing.";
 }
 
 byId("sign-in-again").href = frontPage();
@@ -73,6 +75,8 @@ if (signedOut) {
   byId("signed-out-banner").hidden = false;
   // A hard navigation drops the focus; a screen reader starts at the news.
   byId("signed-out-banner").focus({ preventScroll: true });
+} else {
+  byId("happened-title").textContent = "What a logout does";
 }
 proveDestroyed();
 await ready;

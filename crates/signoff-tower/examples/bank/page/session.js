@@ -12,7 +12,9 @@ export async function api(method, path, body) {
   const res = await call(method, path, body);
   const answer = await res.json().catch(() => null);
   if (res.status === 401 && answer?.error !== "insufficient_user_authentication") goAway();
-  return { status: res.status, ok: res.ok && answer !== null, answer };
+  // How old a password may be (RFC 9470), when that is what is asked for.
+  const age = Number(/max_age="?(\d+)/.exec(res.headers.get("WWW-Authenticate") ?? "")?.[1] ?? 0);
+  return { status: res.status, ok: res.ok && answer !== null, answer, age };
 }
 
 export function goAway() {

@@ -21,7 +21,8 @@ const ERRORS = {
 };
 
 /** Resolves to true when the person has proved who they are, to false when they cancel, to null when nobody is signed in. */
-export function stepUp(what) {
+export function stepUp(what, age) {
+  byId("step-up-age").textContent = age === 60 ? "minute" : `${age} seconds`;
   byId("step-up-what").textContent = what;
   password.value = "";
   say("");
