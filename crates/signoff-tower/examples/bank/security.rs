@@ -28,10 +28,10 @@ pub(crate) fn router() -> Router<Here> {
 }
 
 /// Refuses a large transfer by somebody who proved too long ago who they are.
-pub(crate) fn check_fresh(here: &Here, live: &Live, amount_cents: i64) -> Result<(), Response> {
+pub(crate) fn check_fresh(here: &Here, live: &Live, amount_cents: i64) -> Result<(), Answer> {
     let age = here.bank.password_age;
     if amount_cents > LARGE_CENTS && !here.node().signoff.is_authenticated_within(live, age) {
-        return Err(Replied::from(Answer::InsufficientAuthentication(age)).into_response());
+        return Err(Answer::InsufficientAuthentication(age));
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ struct Transfer {
 
 async fn transfer(State(here): State<Here>, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
     if let Err(answer) = security::check_fresh(&here, &live, order.amount_cents) {
-        return answer;
+        return Replied::from(answer).into_response();
     }
     match here.bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {
         Ok(done) => Json(done).into_response(),

@@ -4,6 +4,7 @@ mod clearing;
 mod driver;
 mod form;
 mod product;
+mod reading;
 mod site;
 mod unconfirmed;
 

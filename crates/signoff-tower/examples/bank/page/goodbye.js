@@ -29,7 +29,7 @@ async function proveRevoked() {
   try {
     const { nodes } = await (await call("GET", "/demo/state")).json();
     const ready = nodes.filter((node) => node.may_answer).length;
-    prove("revoked", "Nodes", nodes.length === 1 ? "The one node there is refuses them, from memory." : `Each of the ${ready} of ${nodes.length} nodes that may answer refuses them, from memory.`);
+    prove("revoked", "Nodes", nodes.length === 1 ? "The only node refuses them, from memory." : `Each of the ${ready} of ${nodes.length} nodes that may answer refuses them, from memory.`);
   } catch {
     prove("revoked", "Nodes", "The bank could not be asked.");
   }

@@ -116,7 +116,7 @@ async fn a_theme_outlives_a_logout_which_is_explained(kind: Kind) {
     let steps: Vec<&str> = steps.as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
     let told = [
         ["session was destroyed", "Logout id"],
-        ["tokens were revoked", "The one node"],
+        ["tokens were revoked", "The only node"],
         ["cookie was cleared", "401"],
         ["browser was reset", "Kept, on purpose: your theme"],
     ];
