@@ -18,8 +18,10 @@ const STUMBLES: &str = r#"
     if (levels.filter((level) => level === 1).length !== 1) found.push(`headings ${levels}`);
     levels.forEach((level, n) => { if (n > 0 && level > levels[n - 1] + 1) found.push(`headings ${levels}`); });
     for (const node of [...document.querySelectorAll("a, button, input, select")].filter(shown)) {
-        const label = [...node.labels ?? []].map((one) => one.textContent).join("");
-        if (!(node.getAttribute("aria-label") ?? "" + label + node.textContent).trim()) found.push(node.outerHTML);
+        // The choices of a select are not its name, also where they stand within its label.
+        const label = [...node.labels ?? []].map((one) => one.textContent.replace(node.textContent, "")).join("");
+        const text = node.matches("a, button") ? node.textContent : "";
+        if (!(node.getAttribute("aria-label") ?? label + text).trim()) found.push(node.outerHTML);
     }
     for (const tag of ["header", "main", "aside"]) if (!document.querySelector(`body ${tag}`)) found.push(tag);
     if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the window");
