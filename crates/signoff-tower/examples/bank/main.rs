@@ -10,7 +10,9 @@ mod attacker;
 mod demo;
 mod nodes;
 mod options;
+mod pages;
 mod people;
+mod security;
 mod store;
 mod web;
 
@@ -56,7 +58,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         listeners.push(listener);
     }
     let (accounts, people, notebook) = (Accounts::open(), People::new(), Notebook::default());
-    let bank = Arc::new(Bank { accounts, people, notebook, nodes });
+    let bank = Arc::new(Bank { accounts, people, notebook, nodes, password_age: options.password_age });
 
     // Printed only now: whoever reads these lines gets answers. A script may read them and close the pipe.
     let mut lines = String::new();

@@ -21,6 +21,8 @@ pub(crate) struct Bank {
     pub(crate) people: People,
     pub(crate) notebook: Notebook,
     pub(crate) nodes: Vec<Node>,
+    /// How old a typed password may be when somebody sends a large amount.
+    pub(crate) password_age: Duration,
 }
 
 pub(crate) struct Node {
@@ -53,6 +55,7 @@ impl Node {
         let keys = KeySet::new(SigningKey::load_or_create(&options.key, Algorithm::EdDsa)?);
         let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
         settings.delivery = options.delivery;
+        settings.access_lifetime = options.token_life;
         settings.node_name = address.to_string();
         // A demo should not make people wait for five seconds when the plug is pulled.
         settings.commit_timeout = Duration::from_secs(2);

@@ -1,13 +1,13 @@
-//! The bank's pages and endpoints. Everything about sessions is signoff's; what is here is what an application adds.
+//! The bank's endpoints. Everything about sessions is signoff's; what is here is what an application adds.
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderValue};
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -18,27 +18,30 @@ use signoff_tower::{Auth, Fields, FromOurPages, Live, Replied, SignoffLayer, han
 
 use crate::demo;
 use crate::nodes::Here;
+use crate::pages;
+use crate::security;
 
 /// The site, as one node serves it.
 pub(crate) fn router(here: Here) -> Router {
     let cookie = CookieSpec::host("signoff").expect("a good cookie name");
+    // `Clear-Site-Data` stays on: it works without a script, and reaches what none can. It would take a theme in
+    // `localStorage` along, whatever signoff.js keeps; so the theme, which is no secret, is in a cookie of its own.
+    let web = Web::new(here.node().signoff.clone(), cookie).after_logout("/goodbye").expect("a path of this site");
     Router::new()
-        .route("/", get(front))
-        .route("/bank", get(inside))
-        .route("/assets/{file}", get(asset))
-        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/healthz", get(async || "ok"))
         .route("/login", post(log_in))
         .route("/api/accounts", get(accounts))
         .route("/api/transfers", post(transfer))
-        .route("/api/sessions", get(handlers::sessions))
+        .route("/api/sessions", get(handlers::sessions).delete(handlers::end_other_sessions))
         .route("/api/sessions/{id}", delete(handlers::end_session))
         .route("/logout", post(handlers::logout))
         .route("/logout/everywhere", post(handlers::logout_everywhere))
         .route("/.well-known/jwks.json", get(handlers::jwks))
         .route("/signoff.js", get(handlers::signoff_js))
+        .merge(pages::router())
+        .merge(security::router())
         .merge(demo::router())
-        .layer(SignoffLayer::new(Web::new(here.node().signoff.clone(), cookie)))
+        .layer(SignoffLayer::new(web))
         .layer(middleware::from_fn(harden))
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(here)
@@ -53,38 +56,6 @@ async fn harden(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
-}
-
-fn page(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
-}
-
-/// The sign-in page, for whoever is not signed in.
-async fn front(auth: Auth) -> Response {
-    match auth.live() {
-        Some(Ok(_)) => Redirect::to("/bank").into_response(),
-        _ => page("text/html; charset=utf-8", include_str!("page/login.html")),
-    }
-}
-
-/// The account page, for whoever is.
-async fn inside(auth: Auth) -> Response {
-    match auth.live() {
-        Some(Ok(_)) => page("text/html; charset=utf-8", include_str!("page/bank.html")),
-        _ => Redirect::to("/").into_response(),
-    }
-}
-
-async fn asset(Path(file): Path<String>) -> Response {
-    match file.as_str() {
-        "bank.css" => page("text/css; charset=utf-8", include_str!("page/bank.css")),
-        "login.js" => page("text/javascript; charset=utf-8", include_str!("page/login.js")),
-        "bank.js" => page("text/javascript; charset=utf-8", include_str!("page/bank.js")),
-        "common.js" => page("text/javascript; charset=utf-8", include_str!("page/common.js")),
-        "nodes.js" => page("text/javascript; charset=utf-8", include_str!("page/nodes.js")),
-        "attacker.js" => page("text/javascript; charset=utf-8", include_str!("page/attacker.js")),
-        _ => StatusCode::NOT_FOUND.into_response(),
-    }
 }
 
 pub(crate) fn no(status: StatusCode, word: &str) -> Response {
@@ -121,7 +92,7 @@ async fn log_in(
 }
 
 /// "Firefox on Linux", roughly.
-fn device(agent: &str) -> String {
+pub(crate) fn device(agent: &str) -> String {
     let find = |words: &[(&str, &'static str)], default: &'static str| {
         words.iter().find(|(word, _)| agent.contains(word)).map_or(default, |(_, name)| *name)
     };
@@ -153,6 +124,9 @@ struct Transfer {
 }
 
 async fn transfer(State(here): State<Here>, _: FromOurPages, live: Live, Json(order): Json<Transfer>) -> Response {
+    if let Err(answer) = security::check_fresh(&here, &live, order.amount_cents) {
+        return Replied::from(answer).into_response();
+    }
     match here.bank.accounts.transfer(live.subject(), &order.to, order.amount_cents) {
         Ok(done) => Json(done).into_response(),
         Err(refusal) => no(StatusCode::UNPROCESSABLE_ENTITY, refusal.word()),

@@ -24,6 +24,14 @@ impl Bank {
         Self::start_in(folder, 1, vec!["--delivery".into(), delivery.into(), "--db".into(), db.into()])
     }
 
+    /// One node on a SQLite file, with more arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("bank.sqlite3");
+        let arguments = arguments.iter().map(OsString::from);
+        Self::start_in(folder, 1, arguments.chain(["--db".into(), db.into()]).collect())
+    }
+
     /// Several nodes on a PostgreSQL database.
     pub(crate) async fn start_nodes(url: &str, nodes: usize, delivery: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 mod clearing;
 mod driver;
 mod form;
+mod product;
+mod reading;
 mod site;
 mod unconfirmed;
 

@@ -22,7 +22,7 @@ let before = captured && valid(fragment.get("before"), /^[1-5]\d\d(-[1-5]\d\d){0
 const story = () => (captured ? `captured=${encodeURIComponent(captured)}${before ? `&before=${before}` : ""}` : "");
 
 /** Where to go after a logout. */
-export const nextPage = () => (captured ? `/#signed-out&${story()}` : "/#signed-out");
+export const nextPage = () => (captured ? `/goodbye#signed-out&${story()}` : "/goodbye#signed-out");
 
 /** Where to go when the session has ended elsewhere. */
 export const frontPage = () => (captured ? `/#${story()}` : "/");

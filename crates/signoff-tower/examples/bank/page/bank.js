@@ -1,52 +1,24 @@
 /**
- * The bank's own page. A 401 from any call means the session is gone, and the
- * only right reaction is to leave: nothing on this page may outlive it.
+ * The bank's own page: accounts, transfers, and the two ways to leave.
  */
 import { logout, logoutEverywhere, onLogout, SignoffError } from "/signoff.js";
 import { frontPage, nextPage, ready } from "/assets/attacker.js";
-import { byId, call, el } from "/assets/common.js";
+import { byId, day, el, icon, keepReceipt } from "/assets/common.js";
+import { loadAudit, loadSessions, manage } from "/assets/security.js";
+import { api, goAway, Leaving } from "/assets/session.js";
+import { stepUp } from "/assets/stepup.js";
+import "/assets/renew.js";
 
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
 const money = (cents) => euros.format(cents / 100);
-const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-
-/** Thrown once the page is being left, so that no caller goes on to draw. */
-class Leaving extends Error {}
-
-async function api(method, path, body) {
-  const res = await call(method, path, body);
-  if (res.status === 401) {
-    location.replace(frontPage());
-    throw new Leaving();
-  }
-  const answer = await res.json().catch(() => null);
-  return { status: res.status, ok: res.ok && answer !== null, answer };
-}
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(use);
-  return svg;
-}
-
-function ago(ms) {
-  const seconds = Math.round((Date.now() - ms) / 1000);
-  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-  if (seconds < 60) return "just now";
-  if (seconds < 3600) return relative.format(-Math.round(seconds / 60), "minute");
-  if (seconds < 86_400) return relative.format(-Math.round(seconds / 3600), "hour");
-  return relative.format(-Math.round(seconds / 86_400), "day");
-}
 
 // Accounts and transfers
 
 function showAccounts({ user, accounts, transfers, payees }) {
   const hour = new Date().getHours();
   const part = hour < 5 ? "evening" : hour < 12 ? "morning" : hour < 18 ? "afternoon" : "evening";
+  // For whoever keeps the passwords in this browser.
+  byId("step-up-user").value = user.id;
   byId("greeting").textContent = `Good ${part}, ${user.name.split(" ")[0]}`;
   byId("today").textContent = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" }).format(new Date());
   byId("total").textContent = money(accounts.reduce((sum, account) => sum + account.balance_cents, 0));
@@ -90,6 +62,15 @@ function cents(text) {
   return parts ? Number(parts[1]) * 100 + Number((parts[2] ?? "").padEnd(2, "0")) : 0;
 }
 
+/** Sends an order; if the bank wants the password first, asks for it and sends the order again. */
+async function send(order, what) {
+  const answer = await api("POST", "/api/transfers", order);
+  if (answer.status !== 401) return answer;
+  const proved = await stepUp(what, answer.age);
+  if (proved === null) goAway();
+  return proved ? api("POST", "/api/transfers", order) : { status: 0, ok: false };
+}
+
 byId("transfer-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const result = byId("transfer-result");
@@ -110,13 +91,18 @@ byId("transfer-form").addEventListener("submit", async (event) => {
   const name = to.selectedOptions[0]?.textContent ?? to.value;
   byId("transfer-submit").disabled = true;
   try {
-    const { ok, status, answer } = await api("POST", "/api/transfers", { to: to.value, amount_cents: value });
-    if (ok) {
+    const order = { to: to.value, amount_cents: value };
+    const { ok, status, answer } = await send(order, `You are about to send ${money(value)} to ${name}.`);
+    if (status === 0) {
+      say("Cancelled. Nothing was sent.", "bad");
+    } else if (ok) {
       say(`${money(value)} sent to ${name}.`, "good");
       amount.value = "";
-      await loadAccounts();
+      await Promise.all([loadAccounts(), loadSessions(), loadAudit()]);
     } else if (status === 422) {
       say(TRANSFER_ERRORS[answer?.error] ?? "The bank did not accept this transfer.", "bad");
+    } else if (status === 401) {
+      say("The bank asks for your password once more. Nothing was sent.", "bad");
     } else if (status === 503) {
       say("The bank cannot send money right now. Nothing was sent.", "bad");
     } else {
@@ -130,51 +116,6 @@ byId("transfer-form").addEventListener("submit", async (event) => {
   }
 });
 
-// Devices
-
-function showSessions(sessions) {
-  const own = [...sessions].sort((a, b) => Number(b.current) - Number(a.current));
-  byId("session-list").replaceChildren(...own.map((session) => {
-    const end = el("button", "end-session quiet", "End");
-    end.type = "button";
-    end.setAttribute("aria-label", session.current ? "End this session" : `End the session on ${session.device}`);
-    end.addEventListener("click", () => endSession(session, end));
-    const title = el("span", "row-title", el("b", "", session.device));
-    if (session.current) title.append(el("span", "pill", "This device"));
-    const item = el("li", "row",
-      el("span", "badge", icon(/phone|android|ios|mobile/i.test(session.device) ? "phone" : "laptop")),
-      el("span", "row-text", title,
-        el("span", "muted", `${session.address} · signed in ${ago(session.created_at_ms)} · active ${ago(session.last_seen_at_ms)}`)),
-      end);
-    item.dataset.sessionId = session.id;
-    if (session.current) item.dataset.current = "true";
-    return item;
-  }));
-}
-
-async function endSession(session, button) {
-  // Ending this very session is a logout, and deserves the same proof and the
-  // same reset of the browser.
-  if (session.current) return leave(logout);
-  const result = byId("session-result");
-  button.disabled = true;
-  try {
-    const { ok, status, answer } = await api("DELETE", `/api/sessions/${encodeURIComponent(session.id)}`);
-    const destroyed = ok && answer.status === "destroyed";
-    result.dataset.kind = destroyed || status === 404 ? "good" : "bad";
-    result.textContent = destroyed ? `The session on ${session.device} was destroyed.`
-      : status === 404 ? "That session had already ended."
-        : "The bank could not end that session. It is still signed in.";
-    if (destroyed || status === 404) await loadSessions();
-  } catch (error) {
-    if (error instanceof Leaving) return;
-    result.dataset.kind = "bad";
-    result.textContent = "The bank could not be reached. Assume that session is still signed in.";
-  } finally {
-    button.disabled = false;
-  }
-}
-
 // Loading
 
 async function loadAccounts() {
@@ -183,15 +124,9 @@ async function loadAccounts() {
   showAccounts(answer);
 }
 
-async function loadSessions() {
-  const { ok, answer } = await api("GET", "/api/sessions");
-  if (!ok) throw new Error("sessions");
-  showSessions(answer.sessions);
-}
-
 async function load() {
   try {
-    await Promise.all([loadAccounts(), loadSessions()]);
+    await Promise.all([loadAccounts(), loadSessions(), loadAudit()]);
     byId("load-error").hidden = true;
     document.body.dataset.ready = "true";
   } catch (error) {
@@ -203,8 +138,7 @@ async function load() {
 
 byId("load-retry").addEventListener("click", load);
 
-// Looking again when the person does, and not on a timer: a page that polls
-// keeps its own idle session alive.
+// Looking again when the person does. What asks on a timer is renew.js, which stops when nobody is there.
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && document.body.dataset.ready !== undefined) void load();
 });
@@ -235,7 +169,13 @@ async function leave(how) {
   }
 }
 
-byId("logout").addEventListener("click", () => leave(logout));
+// The form logs out without this script as well, if it never loads.
+byId("logout-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void leave(logout);
+});
+onLogout((event) => keepReceipt(event.logout_id));
+manage(() => leave(logout));
 byId("logout-everywhere").addEventListener("click", () => leave(logoutEverywhere));
 byId("logout-retry").addEventListener("click", () => leave(lastTried));
 

@@ -1,8 +1,7 @@
 /**
- * The sign-in page. It stores nothing in the browser: what the banner counts
- * after a logout is therefore what the logout itself left behind.
+ * The sign-in page. It stores nothing in the browser.
  */
-import { ready, signedOut } from "/assets/attacker.js";
+import { ready } from "/assets/attacker.js";
 import { byId } from "/assets/common.js";
 
 const form = byId("login-form");
@@ -71,33 +70,5 @@ addEventListener("pageshow", (event) => {
   byId("login-submit").textContent = "Sign in";
 });
 
-/** Counts what this origin still keeps here, or "?" where the browser will not say. */
-async function leftovers() {
-  const count = async (read) => {
-    try { return String(await read()); } catch { return "?"; }
-  };
-  return [
-    ["Local keys", await count(() => localStorage.length)],
-    ["Session keys", await count(() => sessionStorage.length)],
-    ["Databases", await count(async () => (await indexedDB.databases()).length)],
-    ["Caches", await count(async () => (await caches.keys()).length)],
-  ];
-}
-
-async function showBanner() {
-  for (const [name, value] of await leftovers()) {
-    const pair = document.createElement("div");
-    const term = document.createElement("dt");
-    const number = document.createElement("dd");
-    term.textContent = name;
-    number.textContent = value;
-    pair.append(term, number);
-    byId("leftovers").append(pair);
-  }
-  byId("signed-out-banner").hidden = false;
-  // A hard navigation drops the focus; a screen reader starts at the news.
-  byId("signed-out-banner").focus({ preventScroll: true });
-}
-
-await Promise.all([ready, signedOut ? showBanner() : undefined]);
+await ready;
 document.body.dataset.ready = "true";
