@@ -42,7 +42,7 @@ impl NatsRelay {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misuse`], as for [`NatsHints::open`](crate::NatsHints::open), or when there is no runtime of tokio.
+    /// [`ErrorKind::Misuse`](signoff::ErrorKind::Misuse), as for [`NatsHints::open`](crate::NatsHints::open), or when there is no runtime of tokio.
     pub fn open(relay: Relay, urls: &str, subject: &str) -> Result<Self, Error> {
         let (servers, subject) = (Servers::parse(urls)?, servers::subject(subject)?);
         let served = Served::spawn(relay, Questions { servers, subject: subject.clone() })?;

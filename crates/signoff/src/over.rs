@@ -35,7 +35,8 @@ impl Signoff {
     ///         // () = serve(socket) => …
     ///     }
     /// };
-    /// let logout = signoff.log_out(&[issued.token.expose()], Cause::logout());
+    /// let tokens = [issued.token.expose()];
+    /// let logout = signoff.log_out(&tokens, Cause::logout());
     /// let (why, done) = tokio::join!(connection, logout);
     /// assert_eq!(why, Rejection::Revoked);
     /// # let _ = done?; Ok(()) }
