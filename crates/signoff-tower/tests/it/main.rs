@@ -1,13 +1,13 @@
-//! Over real HTTP: the layer and the handlers in a server of the test's own, the bank as a process, and a browser.
+//! Over real HTTP: the suite of all adapters on axum, the bank as a process, and a browser.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod app;
 mod bank;
 mod browser;
-mod fenced;
-mod http;
-mod late;
 mod nodes;
-mod refresh;
 mod replay;
-mod server;
+
+use signoff_web_suite::{for_each_test, tests};
+
+for_each_test!(tests, crate::app::ADAPTER);

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use signoff::time::{Clock, SystemClock};
 use signoff_test_servers::Postgres;
 
+use signoff_web_suite::Answer;
+
 use crate::bank::Bank;
-use crate::server::Answer;
 
 /// How long a lease of the bank's nodes lasts.
 const LEASE: Duration = Duration::from_secs(5);

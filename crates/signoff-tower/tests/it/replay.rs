@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 
 use serde_json::{Value, json};
 
+use signoff_web_suite::Answer;
+
 use crate::bank::Bank;
-use crate::server::Answer;
 
 /// How a credential is presented.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,9 @@
 //! The web side, without a web framework: what is accepted, answered, set and cleared. Adapters, such as signoff-tower and
 //! signoff-actix, convert types and decide nothing.
 //!
-//! An adapter gives each request a [`Head`] to read its fields by, makes an [`Auth`] of it before the application runs, and lets what
-//! [`Auth::begin`] gives,
-//! [`Late::finish`] look over the answer afterwards. Ready handlers are methods of [`Auth`] that return a [`Reply`]. Whatever
-//! changes state takes [`FromOurPages`], which only [`Auth::check_site`] makes.
+//! An adapter gives each request a [`Head`] to read its fields by, makes an [`Auth`] of it before the application runs, and
+//! looks over the answer afterwards by [`Late::finish`]. Ready handlers are methods of [`Auth`] that return a [`Reply`].
+//! Whatever changes state takes [`FromOurPages`], which only [`Auth::check_site`] makes.
 //!
 //! ```
 //! use signoff::web::{Auth, Head, Web};

@@ -2,24 +2,18 @@
 
 use signoff::Delivery;
 
-use crate::server::{BOTH, COOKIE, Server};
+use crate::server::{Adapter, BOTH, bearer, cookie};
 
-#[tokio::test]
-async fn a_request_in_flight_cannot_bring_its_session_back() {
+pub(crate) async fn a_request_in_flight_cannot_bring_its_session_back(adapter: Adapter) {
     for delivery in BOTH {
         for path in ["/logout", "/logout/everywhere"] {
-            let server = Server::start(delivery).await;
+            let server = adapter.start(delivery).await;
             let token = server.log_in("alice").await;
-            let cookie = format!("Cookie: {COOKIE}={token}");
-            let late = {
-                let (server, cookie) = (server.clone(), cookie.clone());
-                tokio::spawn(async move { server.send("POST", "/slow-save", &[&cookie]).await })
-            };
-            // It was let in and has loaded the session; now the person logs out.
-            server.gate().entered.notified().await;
+            let cookie = cookie(&token);
+            // It is let in and loads the session; then the person logs out.
+            let late = server.begin("POST", "/slow-save", &[&cookie]).await;
             assert_eq!(server.status("POST", path, &[&cookie]).await, 200);
-            server.gate().leave.notify_one();
-            let late = late.await.unwrap();
+            let late = late.finish().await;
             assert_eq!(late.body, r#"{"gone":true,"saved":false}"#);
             late.assert_clears_nothing("a late answer sets no cookie either");
             assert_eq!(server.status("GET", "/private", &[&cookie]).await, 401);
@@ -29,14 +23,13 @@ async fn a_request_in_flight_cannot_bring_its_session_back() {
     }
 }
 
-#[tokio::test]
-async fn a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives() {
-    let server = Server::start(Delivery::Jwt).await;
+pub(crate) async fn a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives(adapter: Adapter) {
+    let server = adapter.start(Delivery::Jwt).await;
     let token = server.log_in("alice").await;
-    let cookie = format!("Cookie: {COOKIE}={token}");
+    let cookie = cookie(&token);
     assert!(server.send("GET", "/private", &[&cookie]).await.all("set-cookie").is_empty());
     server.clock.advance(std::time::Duration::from_secs(500));
-    let bearer = format!("Authorization: Bearer {token}");
+    let bearer = bearer(&token);
     assert!(
         server.send("GET", "/private", &[&bearer]).await.all("set-cookie").is_empty(),
         "bearer tokens are left alone"
@@ -50,29 +43,22 @@ async fn a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_live
     assert_eq!(server.status("GET", "/private", &[&format!("Cookie: {fresh}")]).await, 200);
 }
 
-#[tokio::test]
-async fn a_late_answer_does_not_renew_the_cookie_of_a_dead_session() {
-    let server = Server::start(Delivery::Jwt).await;
+pub(crate) async fn a_late_answer_does_not_renew_the_cookie_of_a_dead_session(adapter: Adapter) {
+    let server = adapter.start(Delivery::Jwt).await;
     let token = server.log_in("alice").await;
-    let cookie = format!("Cookie: {COOKIE}={token}");
+    let cookie = cookie(&token);
     server.clock.advance(std::time::Duration::from_secs(500));
-    let late = {
-        let (server, cookie) = (server.clone(), cookie.clone());
-        tokio::spawn(async move { server.send("POST", "/slow-save", &[&cookie]).await })
-    };
-    server.gate().entered.notified().await;
+    let late = server.begin("POST", "/slow-save", &[&cookie]).await;
     let logout = server.send("POST", "/logout", &[&cookie]).await;
     assert_eq!(logout.all("set-cookie").len(), 1, "cleared, and not set again in the same answer");
-    server.gate().leave.notify_one();
     // The answer that came last sets nothing: it takes out of the browser what the one before may have left there.
-    assert_eq!(late.await.unwrap().all("set-cookie"), logout.all("set-cookie"));
+    assert_eq!(late.finish().await.all("set-cookie"), logout.all("set-cookie"));
 }
 
-#[tokio::test]
-async fn a_store_in_trouble_costs_the_renewal_and_not_the_answer() {
-    let server = Server::start(Delivery::Jwt).await;
+pub(crate) async fn a_store_in_trouble_costs_the_renewal_and_not_the_answer(adapter: Adapter) {
+    let server = adapter.start(Delivery::Jwt).await;
     let token = server.log_in("alice").await;
-    let cookie = format!("Cookie: {COOKIE}={token}");
+    let cookie = cookie(&token);
     server.clock.advance(std::time::Duration::from_secs(500));
     server.switch.fail(0, u64::MAX, signoff::test_util::Fault::Refuse);
     let answer = server.send("GET", "/private", &[&cookie]).await;

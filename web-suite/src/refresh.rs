@@ -6,10 +6,13 @@ use signoff::refresh::Refresh;
 use signoff::test_util::Fault;
 use signoff::{Cause, Delivery, Login, Subject};
 
-use crate::server::{Answer, Server};
+use crate::answer::Answer;
+use crate::server::{Adapter, Server, bearer};
 
-async fn start() -> Server {
-    Server::start_with(Delivery::Jwt, |settings| settings.refresh = Some(Refresh::default())).await
+async fn start(adapter: Adapter) -> Server {
+    let mut setup = adapter.setup(Delivery::Jwt);
+    setup.settings.refresh = Some(Refresh::default());
+    setup.start().await
 }
 
 async fn log_in(server: &Server) -> (String, String) {
@@ -28,9 +31,8 @@ async fn refresh(server: &Server, token: &str) -> Answer {
     post(server, "/refresh", FORM, &format!("grant_type=refresh_token&refresh_token={token}")).await
 }
 
-#[tokio::test]
-async fn a_token_is_exchanged() {
-    let server = start().await;
+pub(crate) async fn a_token_is_exchanged(adapter: Adapter) {
+    let server = start(adapter).await;
     let (_, token) = log_in(&server).await;
     let answer = refresh(&server, &token).await;
     assert_eq!((answer.status, answer.all("cache-control")), (200, vec!["no-store".to_owned()]));
@@ -38,21 +40,20 @@ async fn a_token_is_exchanged() {
     assert_eq!((&json["token_type"], &json["expires_in"]), (&"Bearer".into(), &900.into()));
     assert_eq!(json.as_object().unwrap().len(), 4);
     let access = json["access_token"].as_str().unwrap();
-    let bearer = format!("Authorization: Bearer {access}");
+    let bearer = bearer(&access);
     assert_eq!(server.send("GET", "/private", &[&bearer]).await.body, "alice");
     let again = refresh(&server, &token).await.json();
     assert_eq!(again["refresh_token"], json["refresh_token"], "another tab gets the same");
     answer.assert_clears_nothing("a refresh");
 }
 
-#[tokio::test]
-async fn all_bad_tokens_get_the_same_answer() {
-    let server = start().await;
+pub(crate) async fn all_bad_tokens_get_the_same_answer(adapter: Adapter) {
+    let server = start(adapter).await;
     let (_, out) = log_in(&server).await;
     let _ = server.signoff.log_out(&[&out], Cause::logout()).await.unwrap();
     let (access, used) = log_in(&server).await;
     let current = refresh(&server, &used).await.json()["refresh_token"].as_str().unwrap().to_owned();
-    let (_, unknown) = log_in(&start().await).await;
+    let (_, unknown) = log_in(&start(adapter).await).await;
     let (_, idle) = log_in(&server).await;
     server.clock.advance(Duration::from_secs(11));
     let mut answers = Vec::new();
@@ -69,12 +70,11 @@ async fn all_bad_tokens_get_the_same_answer() {
         assert_eq!(answer.all("content-type"), ["application/json; charset=utf-8"]);
         assert_eq!(answer.all("cache-control"), ["no-store"]);
     }
-    assert_eq!(server.status("GET", "/private", &[&format!("Authorization: Bearer {access}")]).await, 401);
+    assert_eq!(server.status("GET", "/private", &[&bearer(&access)]).await, 401);
 }
 
-#[tokio::test]
-async fn a_token_is_read_from_the_form_and_from_nowhere_else() {
-    let server = start().await;
+pub(crate) async fn a_token_is_read_from_the_form_and_from_nowhere_else(adapter: Adapter) {
+    let server = start(adapter).await;
     let (_, token) = log_in(&server).await;
     let form = format!("grant_type=refresh_token&refresh_token={token}");
     for (path, kind, body, error) in [
@@ -91,7 +91,7 @@ async fn a_token_is_read_from_the_form_and_from_nowhere_else() {
         let answer = post(&server, &path, kind, &body).await;
         assert_eq!((answer.status, answer.json()["error"].as_str().unwrap()), (400, error), "{path} {body}");
     }
-    let bearer = format!("Authorization: Bearer {token}");
+    let bearer = bearer(&token);
     assert_eq!(server.status("POST", "/refresh", &[&bearer]).await, 400);
     assert_eq!(server.status("GET", "/private", &[&bearer]).await, 401, "it opens nothing");
     assert_eq!(server.status("GET", "/refresh", &[]).await, 405);
@@ -100,9 +100,8 @@ async fn a_token_is_read_from_the_form_and_from_nowhere_else() {
     assert_eq!(answer.status, 200, "none of them used it up");
 }
 
-#[tokio::test]
-async fn a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor() {
-    let server = start().await;
+pub(crate) async fn a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor(adapter: Adapter) {
+    let server = start(adapter).await;
     let (access, token) = log_in(&server).await;
     server.switch.fail(0, u64::MAX, Fault::AnswerLost);
     let answer = refresh(&server, &token).await;
@@ -110,19 +109,18 @@ async fn a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor()
     server.switch.heal();
     let successor = refresh(&server, &token).await.json()["refresh_token"].as_str().unwrap().to_owned();
     assert_eq!(refresh(&server, &successor).await.status, 200);
-    assert_eq!(server.status("GET", "/private", &[&format!("Authorization: Bearer {access}")]).await, 200);
+    assert_eq!(server.status("GET", "/private", &[&bearer(&access)]).await, 200);
 }
 
-#[tokio::test]
-async fn a_refresh_token_logs_out() {
-    let server = start().await;
+pub(crate) async fn a_refresh_token_logs_out(adapter: Adapter) {
+    let server = start(adapter).await;
     let (access, first) = log_in(&server).await;
     let current = refresh(&server, &first).await.json()["refresh_token"].as_str().unwrap().to_owned();
     server.clock.advance(Duration::from_secs(60));
     for token in [&first, &current] {
-        let answer = server.send("POST", "/logout", &[&format!("Authorization: Bearer {token}")]).await;
+        let answer = server.send("POST", "/logout", &[&bearer(&token)]).await;
         assert_eq!((answer.status, answer.json()["status"].as_str().unwrap()), (200, "destroyed"));
     }
-    assert_eq!(server.status("GET", "/private", &[&format!("Authorization: Bearer {access}")]).await, 401);
+    assert_eq!(server.status("GET", "/private", &[&bearer(&access)]).await, 401);
     assert_eq!(refresh(&server, &current).await.body, r#"{"error":"invalid_grant"}"#);
 }

@@ -1,0 +1,126 @@
+//! The routes of the suite, on actix-web.
+
+use std::net::SocketAddr;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use actix_web::web::{self, Bytes, Data, Path, resource};
+use actix_web::{Error, HttpResponse, HttpServer};
+use futures_util::stream::{self, StreamExt};
+use signoff::web::Fenced;
+use signoff_actix::{Auth, FromOurPages, GuardLayer, Live, Replied, SignoffLayer, handlers};
+use signoff_web_suite::{Adapter, App};
+
+pub(crate) const ADAPTER: Adapter = Adapter(|app| Box::pin(serve(app)));
+
+/// On a thread with a runtime of actix-web, which ends with the process.
+async fn serve(app: App) -> SocketAddr {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let server = HttpServer::new(move || site(app.clone())).workers(2).bind(("127.0.0.1", 0)).unwrap();
+            send.send(server.addrs()[0]).unwrap();
+            server.run().await
+        })
+    });
+    receive.await.unwrap()
+}
+
+fn site(
+    app: App,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let patient = SignoffLayer::new(app.web.clone().fenced(Fenced::ReadThrough));
+    let guarded = |name: &str| {
+        let guarded = resource(format!("/guarded/{name}")).get(around).post(around);
+        guarded.wrap(GuardLayer::new(App::guard(name)))
+    };
+    let outer = app.clone();
+    actix_web::App::new()
+        .app_data(Data::new(app.clone()))
+        .service(resource("/missing/guard").get(around).wrap(GuardLayer::new(App::guard("site"))))
+        .service(resource("/missing/live").get(private))
+        .service(
+            web::scope("")
+                .service(resource("/private").get(private))
+                .service(resource("/optional").get(optional))
+                .service(resource("/public").get(async || "anybody"))
+                .service(resource("/slow-save").post(slow_save))
+                .service(resource("/says").get(async |_: Live, app: Data<App>| says(&app).await))
+                .service(resource("/says/public").get(async |app: Data<App>| says(&app).await))
+                .service(resource("/events").get(events))
+                .service(resource("/login/{user}/{carrier}").post(log_in))
+                .service(resource("/step-up/{scope}/{carrier}").post(step_up))
+                .service(resource("/sessions").get(handlers::sessions).delete(handlers::end_other_sessions))
+                .service(resource("/sessions/{id}").delete(handlers::end_session))
+                .service(resource("/logout").post(handlers::logout))
+                .service(resource("/logout/everywhere").post(handlers::logout_everywhere))
+                .service(resource("/refresh").post(handlers::refresh))
+                .service(resource("/csrf").get(handlers::csrf))
+                .service(resource("/.well-known/jwks.json").get(handlers::jwks))
+                .service(resource("/signoff.js").get(handlers::signoff_js))
+                .service(guarded("site"))
+                .service(guarded("scope"))
+                .service(guarded("recent"))
+                .service(resource("/patient").get(private).wrap(patient))
+                .wrap(SignoffLayer::new(app.web)),
+        )
+        .wrap_fn(move |request, inner| {
+            let cookie = outer.puts_back(request.headers().get(COOKIE).map(HeaderValue::as_bytes));
+            let answer = inner.call(request);
+            async move {
+                let mut answer = answer.await?;
+                if let Some(cookie) = cookie {
+                    answer.headers_mut().append(SET_COOKIE, HeaderValue::try_from(cookie).unwrap());
+                }
+                Ok(answer)
+            }
+        })
+}
+
+async fn private(live: Live) -> String {
+    live.subject().to_owned()
+}
+
+async fn optional(live: Option<Live>) -> String {
+    live.map_or_else(|| "nobody".to_owned(), |live| live.subject().to_owned())
+}
+
+async fn around() -> &'static str {
+    "guarded"
+}
+
+async fn slow_save(app: Data<App>, live: Live, auth: Auth) -> String {
+    app.slow_save(&auth, &live).await
+}
+
+async fn says(app: &App) -> HttpResponse {
+    let mut response = HttpResponse::Ok().finish();
+    for (name, value) in app.says().await {
+        let value = HeaderValue::try_from(value).unwrap();
+        response.headers_mut().append(HeaderName::from_static(name), value);
+    }
+    response
+}
+
+async fn log_in(app: Data<App>, site: FromOurPages, auth: Auth, path: Path<(String, String)>) -> Replied {
+    app.log_in(&auth, &site, &path.0, &path.1).await.into()
+}
+
+async fn step_up(app: Data<App>, site: FromOurPages, auth: Auth, path: Path<(String, String)>) -> Replied {
+    app.step_up(&auth, &site, &path.0, &path.1).await.into()
+}
+
+async fn events(_: Live, auth: Auth) -> HttpResponse {
+    let over = stream::once(async move { auth.until_over().await }).filter_map(async |_| None);
+    let events = stream::iter([Ok::<_, Error>(Bytes::from_static(b"data: open\n\n"))]).chain(over);
+    HttpResponse::Ok().content_type("text/event-stream").streaming(events)
+}

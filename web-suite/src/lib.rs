@@ -1,0 +1,27 @@
+//! The HTTP tests that every adapter of signoff's web side must pass: one list, run against each.
+//!
+//! An adapter serves the routes of an [`App`] and names the function that does so; [`for_each_test`] makes a test of each
+//! function here. What the handlers of the routes do stands in [`App`], so that adapters only convert.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking, and their names say what they are"
+)]
+
+mod access;
+mod answer;
+mod app;
+mod fenced;
+mod late;
+mod list;
+mod logout;
+mod refresh;
+mod server;
+
+// The public interface is:
+pub use answer::Answer;
+pub use app::{App, Gate};
+pub use list::run;
+pub use server::{Adapter, COOKIE};

@@ -1,0 +1,88 @@
+//! Every test, by name. A function that is not in the list is dead code, which the compiler tells.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::server::Adapter;
+
+/// Makes a `#[tokio::test]` of each test, so that the runner lists them by their names. To be passed to [`for_each_test`].
+#[macro_export]
+macro_rules! tests {
+    ([$adapter:expr] $($module:ident { $($test:ident)* })*) => {$(
+        mod $module {$(
+            #[tokio::test]
+            async fn $test() {
+                $crate::run(stringify!($module), stringify!($test), $adapter).await;
+            }
+        )*}
+    )*};
+}
+
+/// Calls a macro with the list of all tests, and before it with what stands after the macro's name.
+///
+/// ```ignore
+/// use signoff_web_suite::{for_each_test, tests};
+///
+/// for_each_test!(tests, crate::app::ADAPTER);
+/// ```
+#[macro_export]
+macro_rules! for_each_test {
+    ($then:ident, $($argument:tt)*) => {
+        $then! {
+            [$($argument)*]
+            access {
+                who_gets_in
+                all_bad_credentials_get_the_same_answer
+                two_methods_at_once_are_a_bad_request
+                hostile_headers_are_refused
+                an_outage_is_not_a_refusal
+                keys_and_module_are_served
+            }
+            fenced {
+                routes_reject_or_read_through
+            }
+            late {
+                a_request_in_flight_cannot_bring_its_session_back
+                a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives
+                a_late_answer_does_not_renew_the_cookie_of_a_dead_session
+                a_store_in_trouble_costs_the_renewal_and_not_the_answer
+            }
+            logout {
+                a_logout_answers_with_everything_that_clears_the_browser
+                an_application_may_keep_its_storage
+                a_bearer_token_logs_out_without_touching_cookies
+                every_cookie_presented_is_logged_out
+                logout_is_for_post_from_our_own_pages
+                without_a_credential_of_ours_nothing_is_cleared
+                a_store_that_does_not_confirm_is_a_503_that_clears_nothing
+                devices_are_listed_and_ended
+            }
+            refresh {
+                a_token_is_exchanged
+                all_bad_tokens_get_the_same_answer
+                a_token_is_read_from_the_form_and_from_nowhere_else
+                a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor
+                a_refresh_token_logs_out
+            }
+        }
+    };
+}
+
+macro_rules! find {
+    ([$module_name:expr, $test_name:expr, $adapter:expr] $($module:ident { $($test:ident)* })*) => {
+        match ($module_name, $test_name) {
+            $($((stringify!($module), stringify!($test)) => Some(Box::pin(crate::$module::$test($adapter))),)*)*
+            _ => None,
+        }
+    };
+}
+
+/// Runs a test of the list.
+///
+/// # Panics
+///
+/// When it fails, and when there is no such test.
+pub async fn run(module: &str, test: &str, adapter: Adapter) {
+    let found: Option<Pin<Box<dyn Future<Output = ()>>>> = for_each_test!(find, module, test, adapter);
+    found.unwrap_or_else(|| panic!("there is no test {module}::{test}")).await;
+}

@@ -1,0 +1,160 @@
+//! A server of the test's own, with a store that fails on demand and a clock that stands still.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signoff::test_util::{FailingStore, ManualClock, Switch};
+use signoff::time::Timestamp;
+use signoff::web::Web;
+use signoff::{CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
+
+use crate::answer::Answer;
+use crate::app::{App, Gate};
+
+pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
+
+/// The name of the session cookie.
+pub const COOKIE: &str = "__Host-sid";
+
+pub(crate) const CLEARED: &str =
+    "__Host-sid=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+
+/// How a server of an adapter is started: it serves [`App`] until the test is over.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "it is one function")]
+pub struct Adapter(pub fn(App) -> Pin<Box<dyn Future<Output = SocketAddr>>>);
+
+impl Adapter {
+    pub(crate) async fn start(self, delivery: Delivery) -> Server {
+        self.setup(delivery).start().await
+    }
+
+    pub(crate) fn setup(self, delivery: Delivery) -> Setup {
+        let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+        settings.delivery = delivery;
+        settings.commit_timeout = Duration::from_secs(1);
+        Setup {
+            adapter: self,
+            settings,
+            store: MemoryStore::new(),
+            key: SigningKey::generate().unwrap(),
+            cookie: CookieSpec::host("sid").unwrap(),
+            web: |web| web,
+        }
+    }
+}
+
+impl fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Adapter").finish_non_exhaustive()
+    }
+}
+
+/// A server that is not yet started.
+pub(crate) struct Setup {
+    adapter: Adapter,
+    pub(crate) settings: Settings,
+    pub(crate) store: MemoryStore,
+    pub(crate) key: SigningKey,
+    pub(crate) cookie: CookieSpec,
+    pub(crate) web: fn(Web) -> Web,
+}
+
+impl Setup {
+    pub(crate) async fn start(self) -> Server {
+        let store = FailingStore::new(self.store);
+        let switch = store.switch();
+        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000).unwrap());
+        let (keys, time) = (KeySet::new(self.key), Arc::new(clock.clone()));
+        let signoff = Signoff::open_with_clock(store, keys, self.settings, time).await.unwrap();
+        let web = (self.web)(Web::new(signoff.clone(), self.cookie));
+        let gate = Arc::new(Gate::default());
+        let address = (self.adapter.0)(App { web, gate: Arc::clone(&gate) }).await;
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Server { signoff, switch, clock, address, client, gate }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) signoff: Signoff,
+    pub(crate) switch: Switch,
+    pub(crate) clock: ManualClock,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: reqwest::Client,
+    pub(crate) gate: Arc<Gate>,
+}
+
+impl Server {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> String {
+        let issued = self.signoff.log_in(Login::new(Subject::new(name).unwrap()).device("Test")).await.unwrap();
+        issued.token.expose().to_owned()
+    }
+
+    /// A request with headers, as `Name: value` lines.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
+        self.post(method, path, headers, String::new()).await
+    }
+
+    /// A request with a body.
+    pub(crate) async fn post(&self, method: &str, path: &str, headers: &[&str], body: String) -> Answer {
+        let mut request = self.client.request(method.parse().unwrap(), self.url(path));
+        for header in headers {
+            let (name, value) = header.split_once(": ").unwrap();
+            request = request.header(name, value);
+        }
+        let request = if body.is_empty() { request } else { request.body(body) };
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// A form by `POST`.
+    pub(crate) async fn submit(&self, path: &str, headers: &[&str], form: &str) -> Answer {
+        let headers = [headers, &["Content-Type: application/x-www-form-urlencoded"]].concat();
+        self.post("POST", path, &headers, form.to_owned()).await
+    }
+
+    pub(crate) async fn status(&self, method: &str, path: &str, headers: &[&str]) -> u16 {
+        self.send(method, path, headers).await.status
+    }
+
+    /// A request that is held up within its handler.
+    pub(crate) async fn begin(&self, method: &'static str, path: &'static str, headers: &[&str]) -> Held {
+        let (server, headers) = (self.clone(), headers.iter().map(|header| (*header).to_owned()).collect::<Vec<_>>());
+        self.gate.hold();
+        let answer = tokio::spawn(async move {
+            let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+            server.send(method, path, &headers).await
+        });
+        self.gate.entered().await;
+        Held { gate: Arc::clone(&self.gate), answer }
+    }
+}
+
+/// A request that is held up.
+pub(crate) struct Held {
+    gate: Arc<Gate>,
+    answer: tokio::task::JoinHandle<Answer>,
+}
+
+impl Held {
+    pub(crate) async fn finish(self) -> Answer {
+        self.gate.open();
+        self.answer.await.unwrap()
+    }
+}
+
+pub(crate) fn cookie(token: &str) -> String {
+    format!("Cookie: {COOKIE}={token}")
+}
+
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
+}
