@@ -22,6 +22,13 @@ impl Answer {
         self.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 
+    /// The session cookie that is set, as `name=value`.
+    pub(crate) fn cookie(&self) -> String {
+        let set = self.all("set-cookie");
+        assert_eq!(set.len(), 1, "{} {:?}", self.status, self.headers);
+        set[0].split(';').next().unwrap().to_owned()
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }

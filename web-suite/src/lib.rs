@@ -13,10 +13,19 @@
 mod access;
 mod answer;
 mod app;
+mod caches;
+mod csrf;
+mod dead_cookies;
+mod events;
 mod fenced;
+mod form;
+mod guard;
 mod late;
+mod late_cookies;
 mod list;
+mod login;
 mod logout;
+mod orders;
 mod refresh;
 mod server;
 

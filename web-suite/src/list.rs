@@ -38,14 +38,55 @@ macro_rules! for_each_test {
                 an_outage_is_not_a_refusal
                 keys_and_module_are_served
             }
+            caches {
+                what_depends_on_who_asks_is_not_given_to_others
+                an_answer_that_sets_the_session_cookie_is_not_stored
+            }
+            csrf {
+                without_the_token_of_the_session_nothing_happens
+                a_bearer_token_needs_none
+                a_renewed_cookie_has_a_token_of_its_own
+            }
+            dead_cookies {
+                what_is_put_back_around_the_layer_is_gone_with_the_next_request
+                a_cookie_whose_session_may_live_is_kept
+            }
+            events {
+                an_event_stream_ends_with_its_session
+                an_event_stream_ends_with_the_time_of_its_token
+            }
             fenced {
                 routes_reject_or_read_through
+            }
+            form {
+                it_ends_on_a_page_of_the_list
+                what_is_not_done_is_not_shown_as_done
+                without_pages_the_answer_is_json
+            }
+            guard {
+                scopes_are_demanded_together
+                a_fresh_authentication_is_demanded_and_a_step_up_is_one
+                only_what_changes_state_must_come_from_our_pages
+                without_the_layer_nobody_gets_in
             }
             late {
                 a_request_in_flight_cannot_bring_its_session_back
                 a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives
                 a_late_answer_does_not_renew_the_cookie_of_a_dead_session
                 a_store_in_trouble_costs_the_renewal_and_not_the_answer
+            }
+            late_cookies {
+                a_cookie_whose_session_ended_meanwhile_is_cleared_instead
+                a_cookie_of_which_nothing_is_known_is_left_out
+                a_cookie_that_the_browser_keeps_moves_on_with_the_session
+                a_cookie_does_not_move_on_when_its_session_ended_meanwhile
+            }
+            login {
+                whoever_logs_in_ends_the_session_that_the_browser_had
+                programs_get_their_tokens_in_the_body
+                wherever_the_store_fails_nobody_is_told_a_lie
+                stepping_up_gives_another_id_and_token
+                all_other_sessions_are_ended
             }
             logout {
                 a_logout_answers_with_everything_that_clears_the_browser
@@ -56,6 +97,9 @@ macro_rules! for_each_test {
                 without_a_credential_of_ours_nothing_is_cleared
                 a_store_that_does_not_confirm_is_a_503_that_clears_nothing
                 devices_are_listed_and_ended
+            }
+            orders {
+                no_order_leaves_the_cookie_of_a_dead_session
             }
             refresh {
                 a_token_is_exchanged

@@ -40,7 +40,7 @@ pub(crate) async fn a_token_is_exchanged(adapter: Adapter) {
     assert_eq!((&json["token_type"], &json["expires_in"]), (&"Bearer".into(), &900.into()));
     assert_eq!(json.as_object().unwrap().len(), 4);
     let access = json["access_token"].as_str().unwrap();
-    let bearer = bearer(&access);
+    let bearer = bearer(access);
     assert_eq!(server.send("GET", "/private", &[&bearer]).await.body, "alice");
     let again = refresh(&server, &token).await.json();
     assert_eq!(again["refresh_token"], json["refresh_token"], "another tab gets the same");
@@ -118,7 +118,7 @@ pub(crate) async fn a_refresh_token_logs_out(adapter: Adapter) {
     let current = refresh(&server, &first).await.json()["refresh_token"].as_str().unwrap().to_owned();
     server.clock.advance(Duration::from_secs(60));
     for token in [&first, &current] {
-        let answer = server.send("POST", "/logout", &[&bearer(&token)]).await;
+        let answer = server.send("POST", "/logout", &[&bearer(token)]).await;
         assert_eq!((answer.status, answer.json()["status"].as_str().unwrap()), (200, "destroyed"));
     }
     assert_eq!(server.status("GET", "/private", &[&bearer(&access)]).await, 401);

@@ -32,7 +32,7 @@ pub(crate) fn missing() -> HttpResponse {
 pub(crate) fn written(headers: &HeaderMap) -> Written<'_> {
     Written {
         cookies: headers.get_all(header::SET_COOKIE).map(HeaderValue::as_bytes).collect(),
-        cache_control: headers.contains_key(header::CACHE_CONTROL),
+        cache_control: headers.get(header::CACHE_CONTROL).map(HeaderValue::as_bytes),
     }
 }
 
@@ -40,6 +40,9 @@ pub(crate) fn written(headers: &HeaderMap) -> Written<'_> {
 pub(crate) fn apply(finish: Finish, headers: &mut HeaderMap) {
     for (name, value) in finish.headers {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(value) = finish.cache_control {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     }
     if let Some(cookies) = finish.cookies {
         headers.remove(header::SET_COOKIE);
@@ -53,7 +56,7 @@ pub(crate) fn apply(finish: Finish, headers: &mut HeaderMap) {
 
 /// An answer of [`signoff::web`] as a response.
 #[derive(Debug)]
-pub struct Replied(pub Reply);
+pub struct Replied(Reply);
 
 impl Responder for Replied {
     type Body = actix_web::body::BoxBody;

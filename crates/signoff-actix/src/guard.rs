@@ -76,7 +76,7 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if let Err(refused) = self.check(&request) {
+        if let Some(refused) = self.refusal(&request) {
             return Box::pin(ready(Ok(request.into_response(refused).map_into_right_body())));
         }
         let answer = self.inner.call(request);
@@ -85,8 +85,8 @@ where
 }
 
 impl<S> Guarded<S> {
-    fn check(&self, request: &ServiceRequest) -> Result<(), HttpResponse<BoxBody>> {
-        let auth = Auth::of(request).ok_or_else(missing)?;
-        self.guard.check(&auth, request.method().as_str(), &Fields::from(request)).map_err(response)
+    fn refusal(&self, request: &ServiceRequest) -> Option<HttpResponse<BoxBody>> {
+        let Some(auth) = Auth::of(request) else { return Some(missing()) };
+        self.guard.check(&auth, request.method().as_str(), &Fields::from(request)).err().map(response)
     }
 }

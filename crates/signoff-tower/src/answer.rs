@@ -20,7 +20,7 @@ pub(crate) fn parts(reply: Reply) -> (StatusCode, HeaderMap, std::borrow::Cow<'s
 pub(crate) fn written(headers: &HeaderMap) -> Written<'_> {
     Written {
         cookies: headers.get_all(header::SET_COOKIE).iter().map(HeaderValue::as_bytes).collect(),
-        cache_control: headers.contains_key(header::CACHE_CONTROL),
+        cache_control: headers.get(header::CACHE_CONTROL).map(HeaderValue::as_bytes),
     }
 }
 
@@ -28,6 +28,9 @@ pub(crate) fn written(headers: &HeaderMap) -> Written<'_> {
 pub(crate) fn apply(finish: Finish, headers: &mut HeaderMap) {
     for (name, value) in finish.headers {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(value) = finish.cache_control {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     }
     if let Some(cookies) = finish.cookies {
         headers.remove(header::SET_COOKIE);
@@ -41,5 +44,9 @@ pub(crate) fn apply(finish: Finish, headers: &mut HeaderMap) {
 
 #[cfg(feature = "axum")]
 pub(crate) fn response(reply: impl Into<Reply>) -> axum::response::Response {
-    axum::response::IntoResponse::into_response(parts(reply.into()))
+    let (status, headers, body) = parts(reply.into());
+    let mut response = axum::response::Response::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }

@@ -15,7 +15,9 @@ use crate::opaque::{Kind, Opaque};
 use crate::store::SessionKey;
 use crate::time::Timestamp;
 use crate::token::Shape;
-use crate::{Authentic, Claims, Denied, Error, ErrorKind, Live, Rejection, Session, Signoff, TokenHash, Unverified};
+use crate::{
+    Authentic, Claims, Denied, Error, ErrorKind, Issued, Live, Rejection, Session, Signoff, TokenHash, Unverified,
+};
 
 impl Signoff {
     /// Whether a token is good now: authentic, in time, not revoked. Synchronous, without I/O.
@@ -205,6 +207,20 @@ impl Signoff {
     pub(crate) fn is_ended(&self, claims: &Claims) -> bool {
         let [session, subject, client, ..] = claims.facts().scopes();
         matches!(self.replica().verdict(&[session, subject, client], claims.position()), Verdict::Dead(_))
+    }
+
+    /// Remembers a session that was just opened, so that its opaque token need not be loaded: whoever asks next, no store is
+    /// needed for it.
+    pub(crate) fn remember_issued(&self, issued: &Issued) {
+        let Ok(Shape::Opaque(opaque)) = Shape::of(issued.token.expose()) else { return };
+        let Ok(draft) = Draft::of_session(&issued.session) else { return };
+        let Some(facts) = draft.remember_opaque(opaque.checksum(), self.replica()) else { return };
+        let Some(hash) = opaque.hashes(&self.policy().settings.peppers).next() else { return };
+        self.cache().insert(hash, Arc::clone(&facts));
+        // As when it is loaded.
+        if facts.verdict(self.replica()) != Verdict::Alive {
+            self.cache().remove(&hash);
+        }
     }
 
     /// Loads a live session into the cache; concurrent misses of one token share a query. `None` is not remembered, nor is a

@@ -15,9 +15,11 @@ impl Auth {
     /// without a good session cookie.
     ///
     /// It is a MAC under the value of the cookie, so nothing is stored, every node knows it, and it ends with the session. A
-    /// JWT in the cookie is replaced from time to time, and its token with it: a page whose token is refused gets the new one.
+    /// JWT in the cookie is replaced from time to time, and its token with it, though not by the answer that this token is for:
+    /// a page whose token is refused gets the new one.
     pub fn csrf_token(&self) -> Option<String> {
         self.live()?.ok()?;
+        self.note_csrf_token();
         let tag = hmac::sign(&self.csrf_key()?, PURPOSE);
         Some(tag.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

@@ -18,15 +18,15 @@ use crate::{Context, Denied, Live};
 pub struct Written<'a> {
     /// The `Set-Cookie` fields, in their order.
     pub cookies: Vec<&'a [u8]>,
-    /// Whether there is a `Cache-Control`.
-    pub cache_control: bool,
+    /// The first `Cache-Control` field.
+    pub cache_control: Option<&'a [u8]>,
 }
 
 impl fmt::Debug for Written<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Written")
             .field("cookies", &self.cookies.len())
-            .field("cache_control", &self.cache_control)
+            .field("cache_control", &self.cache_control.is_some())
             .finish()
     }
 }
@@ -38,6 +38,8 @@ impl fmt::Debug for Written<'_> {
 pub struct Finish {
     /// Fields to be added.
     pub headers: Vec<(&'static str, &'static str)>,
+    /// If there is something, this replaces all `Cache-Control` fields of the answer.
+    pub cache_control: Option<&'static str>,
     /// If there is something, these replace all `Set-Cookie` fields of the answer.
     pub cookies: Option<Vec<SetCookie>>,
 }
@@ -135,9 +137,12 @@ impl Late {
 
     async fn finish_later(self, written: &Written<'_>) -> Finish {
         let Self { auth, due } = self;
+        // Whoever was given the CSRF token of this cookie must be able to use it.
+        let due = if auth.gave_csrf_token() { Due::Nothing } else { due };
         let mut finish = auth.storing(written);
         if written.cookies.iter().any(|field| auth.value(field).is_some()) {
             finish.cookies = auth.without_the_dead(&written.cookies).await;
+            finish.cache_control = Some("no-store");
             if matches!(due, Due::Roll)
                 && let Some(Ok(live)) = auth.peek()
             {
@@ -146,6 +151,8 @@ impl Late {
         } else if let Some(cookie) = auth.own_cookie(due).await {
             let kept = written.cookies.iter().map(|field| SetCookie(field.to_vec()));
             finish.cookies = Some(kept.chain([SetCookie(cookie.into_bytes())]).collect());
+            // A cache would hand one person's session to others (RFC 9111, section 7.3), or take theirs.
+            finish.cache_control = Some("no-store");
         }
         finish
     }
@@ -156,12 +163,12 @@ impl Auth {
     fn storing(&self, written: &Written<'_>) -> Finish {
         let mut finish = Finish::default();
         if self.was_used() {
-            finish.headers.push(if written.cache_control {
+            match written.cache_control {
+                None => finish.cache_control = Some("no-store"),
+                Some(value) if value.to_ascii_lowercase().windows(8).any(|word| word == b"no-store") => {}
                 // Whatever the application lets be stored, it is for this person.
-                ("vary", "Cookie, Authorization")
-            } else {
-                ("cache-control", "no-store")
-            });
+                Some(_) => finish.headers.push(("vary", "Cookie, Authorization")),
+            }
         }
         finish
     }

@@ -65,6 +65,8 @@ impl Auth {
             Ok(issued) => issued,
             Err(denied) => return denied.into(),
         };
+        // The answer is looked over before it goes out, and the store may be away by then.
+        self.signoff().remember_issued(&issued);
         let expires_in = issued.expires_in.as_secs();
         match carrier {
             Carrier::Cookie => match self.cookie().set(&issued.token) {

@@ -35,6 +35,7 @@ struct Inner {
     /// `None` when there was no credential.
     verdict: Option<Result<Arc<Live>, Denied>>,
     used: AtomicBool,
+    gave_csrf_token: AtomicBool,
 }
 
 /// Proof that no other site caused a state-changing request, as far as a browser can be believed.
@@ -83,7 +84,8 @@ impl Auth {
 
     fn new(web: Web, read: Read, verdict: Option<Result<Arc<Live>, Denied>>) -> Self {
         let Read { credentials, all } = read;
-        Self(Arc::new(Inner { web, credentials, all, verdict, used: AtomicBool::new(false) }))
+        let (used, gave_csrf_token) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Inner { web, credentials, all, verdict, used, gave_csrf_token }))
     }
 
     /// The verified token; `None` when none was presented.
@@ -198,6 +200,16 @@ impl Auth {
     /// Whether a handler looked at the verdict.
     pub(super) fn was_used(&self) -> bool {
         self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the application got the CSRF token that belongs to the cookie of this request.
+    pub(super) fn note_csrf_token(&self) {
+        self.0.gave_csrf_token.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it did.
+    pub(super) fn gave_csrf_token(&self) -> bool {
+        self.0.gave_csrf_token.load(Ordering::Relaxed)
     }
 
     /// The verdict, without counting as a look by the application.
