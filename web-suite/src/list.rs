@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use crate::server::Adapter;
 
-/// Makes a `#[tokio::test]` of each test, so that the runner lists them by their names. To be passed to [`for_each_test`].
+/// Makes a `#[tokio::test]` of each test, so that the runner lists them by their names. To be passed to `for_each_test`.
 #[macro_export]
 macro_rules! tests {
     ([$adapter:expr] $($module:ident { $($test:ident)* })*) => {$(

@@ -24,7 +24,8 @@ fn tests(row: &str) -> impl Iterator<Item = (&str, &str)> {
 fn is_tried(path: &str, name: &str, source: &str) -> bool {
     // These are run by others: stores by a suite, the end of the heap one after the other, what must not compile as
     // documentation.
-    let run_by_others = ["src/conformance/", "tests/memory/", "src/proofs"].iter().any(|part| path.contains(part));
+    let run_by_others =
+        ["src/conformance/", "tests/memory/", "src/proofs", "web-suite/src/"].iter().any(|part| path.contains(part));
     let lines: Vec<_> = source.lines().map(str::trim_start).collect();
     let defines = |line: &str| {
         let line = line.strip_prefix("//! ").filter(|_| run_by_others).unwrap_or(line);
@@ -48,7 +49,8 @@ fn every_test_that_the_page_names_exists() {
     let mut missing = BTreeSet::new();
     for row in rows(&page) {
         for (path, name) in tests(row) {
-            let below = if path.starts_with("fuzz/") { root() } else { root().join("crates") };
+            let beside = ["fuzz/", "web-suite/"].iter().any(|folder| path.starts_with(folder));
+            let below = if beside { root() } else { root().join("crates") };
             let source = std::fs::read_to_string(below.join(format!("{path}.rs"))).unwrap_or_default();
             let exists = is_tried(path, name, &source);
             if !exists {
