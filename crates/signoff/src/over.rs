@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signoff_revocation::Replica;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::nodes::{Basis, Member};
@@ -70,14 +71,19 @@ pub(crate) struct Lookout(Arc<Shared>);
 struct Shared {
     news: watch::Sender<View>,
     looks: AtomicBool,
+    /// Where it was opened. Whoever waits may do so on a runtime that ends sooner, as those of web workers do, and what looks
+    /// for all must not end with it.
+    runtime: Handle,
 }
 
 /// What verdicts may change with.
 type View = (Position, bool);
 
 impl Lookout {
+    /// Within the runtime that this is opened in.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Shared { news: watch::Sender::new((Position::ZERO, true)), looks: AtomicBool::new(false) }))
+        let (news, looks) = (watch::Sender::new((Position::ZERO, true)), AtomicBool::new(false));
+        Self(Arc::new(Shared { news, looks, runtime: Handle::current() }))
     }
 
     fn watch(&self, signoff: &Signoff) -> watch::Receiver<View> {
@@ -85,7 +91,7 @@ impl Lookout {
         let receiver = self.0.news.subscribe();
         if !self.0.looks.swap(true, Ordering::SeqCst) {
             let (replica, member) = (Arc::clone(signoff.replica()), signoff.member().map(Arc::clone));
-            tokio::spawn(look(Arc::clone(&self.0), replica, member));
+            self.0.runtime.spawn(look(Arc::clone(&self.0), replica, member));
         }
         receiver
     }
@@ -103,5 +109,42 @@ async fn look(shared: Arc<Shared>, replica: Arc<Replica>, member: Option<Arc<Mem
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cause, KeySet, Login, MemoryStore, Settings, SigningKey, Subject};
+
+    /// On a runtime that ends while others wait, as a worker of a web server may.
+    #[test]
+    fn whoever_began_to_look_may_end() {
+        let main = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let signoff = main.block_on(async {
+            let settings = Settings::new("https://bank.example", "https://bank.example/api");
+            let keys = KeySet::new(SigningKey::generate().unwrap());
+            Signoff::open(MemoryStore::new(), keys, settings).await.unwrap()
+        });
+        let issued = main.block_on(signoff.log_in(Login::new(Subject::new("alice").unwrap()))).unwrap();
+        let live = signoff.verify(issued.token.expose()).unwrap();
+        // Two wait, so that somebody does all the time; the runtime of the one who came first ends.
+        let first = worker();
+        first.block_on(async {
+            let waiting = tokio::time::timeout(LOOK, signoff.until_over(&live));
+            assert!(waiting.await.is_err());
+        });
+        let why = worker().block_on(async {
+            let waiting = signoff.until_over(&live);
+            let out = async {
+                first.shutdown_background();
+                tokio::time::sleep(2 * LOOK).await;
+                let (signoff, token) = (signoff.clone(), issued.token.expose().to_owned());
+                let _ = main.spawn(async move { signoff.log_out(&[&token], Cause::logout()).await.map(drop) }).await;
+            };
+            tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(waiting, out).0 }).await
+        });
+        assert_eq!(why.unwrap(), Rejection::Revoked);
     }
 }
