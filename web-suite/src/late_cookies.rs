@@ -62,7 +62,12 @@ pub(crate) async fn a_cookie_that_the_browser_keeps_moves_on_with_the_session(ad
     assert_eq!(sets(&cookie(&token)).await, [&*rolled]);
     assert!(sets(&cookie(&token)).await.is_empty(), "once for each time that the use is noted");
     server.clock.advance(Duration::from_secs(61));
+    let before = server.switch.calls();
     assert!(sets(&bearer(&token)).await.is_empty(), "a program has no cookies");
+    // Its use is noted beside the request, at the time that the clock shows then.
+    while server.switch.calls() == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     server.clock.advance(Duration::from_secs(61));
     assert_eq!(sets(&cookie(&token)).await, [&*rolled]);
     server.clock.advance(Duration::from_secs(61));
@@ -81,4 +86,13 @@ pub(crate) async fn a_cookie_does_not_move_on_when_its_session_ended_meanwhile(a
         assert_eq!(server.status("POST", path, &[&cookie(&token)]).await, 200);
         assert_eq!(held.finish().await.all("set-cookie"), [CLEARED], "{path}");
     }
+}
+
+pub(crate) async fn a_store_that_hangs_holds_no_answer_up_for_long(adapter: Adapter) {
+    let server = adapter.start(Delivery::Opaque).await;
+    let theirs = adapter.start(Delivery::Opaque).await.log_in("alice").await;
+    server.gate.say(&[("set-cookie", &set(&theirs)), ("set-cookie", THEME)]);
+    server.switch.fail(0, u64::MAX, Fault::Hang);
+    let answer = tokio::time::timeout(Duration::from_secs(5), server.send("GET", "/says/public", &[])).await;
+    assert_eq!(answer.unwrap().all("set-cookie"), [THEME]);
 }

@@ -80,6 +80,7 @@ macro_rules! for_each_test {
                 a_cookie_of_which_nothing_is_known_is_left_out
                 a_cookie_that_the_browser_keeps_moves_on_with_the_session
                 a_cookie_does_not_move_on_when_its_session_ended_meanwhile
+                a_store_that_hangs_holds_no_answer_up_for_long
             }
             login {
                 whoever_logs_in_ends_the_session_that_the_browser_had

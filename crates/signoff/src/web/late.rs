@@ -54,6 +54,9 @@ impl fmt::Debug for SetCookie {
     }
 }
 
+/// The answer is ready: it waits a moment for a store, not for one in trouble.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What is to be done with the session cookie when the answer is there.
 #[derive(Debug)]
 enum Due {
@@ -146,7 +149,7 @@ impl Late {
             if matches!(due, Due::Roll)
                 && let Some(Ok(live)) = auth.peek()
             {
-                auth.note_quietly(live).await;
+                let _ = tokio::time::timeout(PATIENCE, auth.note_quietly(live)).await;
             }
         } else if let Some(cookie) = auth.own_cookie(due).await {
             let kept = written.cookies.iter().map(|field| SetCookie(field.to_vec()));
@@ -200,18 +203,20 @@ impl Auth {
 
     async fn dead(&self, value: &[u8]) -> Option<Dead> {
         let Ok(token) = std::str::from_utf8(value) else { return Some(Dead::Unknown) };
-        match self.signoff().authenticate(token).await {
-            Ok(_) => None,
-            Err(Denied::Rejected(why)) if self.signoff().has_ended(token, why).await => Some(Dead::Ended),
-            Err(denied) => {
-                tracing::warn!(target: "signoff", %denied, "a session cookie was not set: its token is not live");
-                Some(Dead::Unknown)
+        let work = async {
+            match self.signoff().authenticate(token).await {
+                Ok(_) => None,
+                Err(Denied::Rejected(why)) if self.signoff().has_ended(token, why).await => Some(Dead::Ended),
+                Err(denied) => {
+                    tracing::warn!(target: "signoff", %denied, "a session cookie was not set: its token is not live");
+                    Some(Dead::Unknown)
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or(Some(Dead::Unknown))
     }
 
-    /// The session cookie that the answer gets from us. The answer is ready: it waits a moment for this, not for a store in
-    /// trouble.
+    /// The session cookie that the answer gets from us.
     async fn own_cookie(&self, due: Due) -> Option<String> {
         let work = async {
             match (self.peek()?, due) {
@@ -221,7 +226,7 @@ impl Auth {
                 (Err(Denied::Rejected(why)), _) => self.cleared(*why).await,
             }
         };
-        tokio::time::timeout(Duration::from_secs(1), work).await.ok()?
+        tokio::time::timeout(PATIENCE, work).await.ok()?
     }
 
     /// A fresh JWT. Only after the store confirmed that the session lives, and not if it died meanwhile.
