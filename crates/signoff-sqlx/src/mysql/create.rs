@@ -39,7 +39,8 @@ impl Births for MySqlConnection {
     async fn lock(&mut self, ids: &[SessionId]) -> Result<(), Error> {
         if !ids.is_empty() {
             let sql = format!(
-                "SELECT s.sid FROM {ASKED} STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(asked.sid) FOR UPDATE"
+                "SELECT s.sid FROM {ASKED} STRAIGHT_JOIN signoff_session AS s FORCE INDEX (PRIMARY) \
+                 ON s.sid = UNHEX(asked.sid) FOR UPDATE"
             );
             let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?);
             query.fetch_all(&mut *self).await.map_err(database)?;
@@ -52,7 +53,7 @@ impl Births for MySqlConnection {
     async fn replaceable(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Old>, Error> {
         let sql = format!(
             "SELECT signoff_session.sid, subject, expires_at, version FROM {ASKED} \
-             STRAIGHT_JOIN signoff_session ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
+             STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
             live!()
         );
         let query = bind_live(sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?), now);

@@ -84,7 +84,7 @@ impl Links for MySqlPool {
         let mut transaction = connection.begin().await.map_err(database)?;
         if !ended.is_empty() {
             let sql = format!(
-                "UPDATE {ASKED} STRAIGHT_JOIN signoff_elsewhere AS e ON e.sid = UNHEX(asked.sid) \
+                "UPDATE {ASKED} STRAIGHT_JOIN signoff_elsewhere AS e FORCE INDEX (PRIMARY) ON e.sid = UNHEX(asked.sid) \
                  SET e.retry_at = IF(e.ended = 0, ?, e.retry_at), e.ended = 1"
             );
             let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(ended)?).bind(now.as_micros());

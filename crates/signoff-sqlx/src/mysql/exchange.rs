@@ -29,8 +29,8 @@ pub(super) async fn run(
 macro_rules! asked {
     () => {
         "JSON_TABLE(?, '$[*]' COLUMNS (family VARCHAR(64) CHARSET ascii PATH '$' ERROR ON ERROR)) AS asked \
-         STRAIGHT_JOIN signoff_refresh AS f ON f.family = UNHEX(asked.family) \
-         STRAIGHT_JOIN signoff_session ON signoff_session.sid = f.sid"
+         STRAIGHT_JOIN signoff_refresh AS f FORCE INDEX (PRIMARY) ON f.family = UNHEX(asked.family) \
+         STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = f.sid"
     };
 }
 
@@ -82,7 +82,7 @@ impl Families for MySqlConnection {
                         sealed VARCHAR(128) CHARSET ascii PATH '$[3]' ERROR ON ERROR, \
                         grace_until BIGINT PATH '$[4]' ERROR ON ERROR, generation BIGINT PATH '$[5]' ERROR ON ERROR, \
                         reuse VARCHAR(32) CHARSET ascii PATH '$[6]' ERROR ON ERROR)) AS new \
-                        STRAIGHT_JOIN signoff_refresh AS f ON f.family = UNHEX(new.family) \
+                        STRAIGHT_JOIN signoff_refresh AS f FORCE INDEX (PRIMARY) ON f.family = UNHEX(new.family) \
                         SET f.current = UNHEX(new.current), f.previous = UNHEX(new.previous), \
                         f.sealed = UNHEX(new.sealed), f.grace_until = new.grace_until, f.generation = new.generation, \
                         f.reuse = UNHEX(new.reuse)";
@@ -90,7 +90,7 @@ impl Families for MySqlConnection {
                         sid VARCHAR(32) CHARSET ascii PATH '$[7]' ERROR ON ERROR, \
                         last_seen_at BIGINT PATH '$[8]' ERROR ON ERROR, \
                         idle_expires_at BIGINT PATH '$[9]' ERROR ON ERROR)) AS new \
-                        STRAIGHT_JOIN signoff_session AS s ON s.sid = UNHEX(new.sid) \
+                        STRAIGHT_JOIN signoff_session AS s FORCE INDEX (PRIMARY) ON s.sid = UNHEX(new.sid) \
                         SET s.last_seen_at = new.last_seen_at, s.idle_expires_at = new.idle_expires_at";
         let rows = json(&rows)?;
         for sql in [families, sessions] {

@@ -44,7 +44,8 @@ async fn transact(
     let ids: Vec<_> = asked.iter().map(|(_, target)| target.id).collect();
     let look = format!(
         "START TRANSACTION; \
-         SELECT sid, subject, expires_at, destroyed_at FROM signoff_session WHERE sid IN ({}) FOR UPDATE",
+         SELECT sid, subject, expires_at, destroyed_at FROM signoff_session FORCE INDEX (PRIMARY) \
+         WHERE sid IN ({}) FOR UPDATE",
         list(&ids)
     );
     let rows = text(connection, look).await?;
@@ -109,7 +110,8 @@ fn settle(alive: &[SessionId], doomed: &[(&Asked<'_>, Option<&Subject>, i64)], n
     if !alive.is_empty() {
         let list = list(alive);
         sql = format!(
-            "UPDATE signoff_session SET destroyed_at = {micros}, data = '', claims = NULL WHERE sid IN ({list}); "
+            "UPDATE signoff_session FORCE INDEX (PRIMARY) \
+             SET destroyed_at = {micros}, data = '', claims = NULL WHERE sid IN ({list}); "
         );
     }
     let events: Vec<_> =

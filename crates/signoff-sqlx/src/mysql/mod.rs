@@ -1,4 +1,7 @@
 //! MySQL and MariaDB. This file says what is special about the servers; its neighbours hold the SQL.
+//!
+//! What locks rows names its index. While a table is small the planner would rather read all of it, and so wait for rows that
+//! are no concern of the statement's while it holds others: two of that kind are a deadlock.
 
 mod asked;
 mod audit;

@@ -99,7 +99,7 @@ pub(super) async fn touch(pool: &MySqlPool, batch: &[Touch], now: Timestamp) -> 
     let sql = concat!(
         "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
          idle_until BIGINT PATH '$[1]' ERROR ON ERROR)) AS asked \
-         STRAIGHT_JOIN signoff_session ON signoff_session.sid = UNHEX(asked.sid) \
+         STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = UNHEX(asked.sid) \
          SET last_seen_at = GREATEST(last_seen_at, ?), \
          idle_expires_at = GREATEST(idle_expires_at, LEAST(asked.idle_until, expires_at)) WHERE",
         live!()
@@ -110,7 +110,7 @@ pub(super) async fn touch(pool: &MySqlPool, batch: &[Touch], now: Timestamp) -> 
     bind_live(query, now).execute(&mut *connection).await.map_err(database)?;
     // There is no UPDATE ... RETURNING. Who destroys a session in between has the last word: it is gone then.
     let sql = format!(
-        "SELECT signoff_session.* FROM {ASKED} STRAIGHT_JOIN signoff_session \
+        "SELECT signoff_session.* FROM {ASKED} STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) \
          ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
         live!()
     );

@@ -97,7 +97,8 @@ async fn call_for_one(
 impl Ledger for MySqlConnection {
     async fn destroy(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Dead>, Error> {
         let sql = format!(
-            "SELECT sid, subject, expires_at FROM signoff_session WHERE sid IN ({}) AND destroyed_at IS NULL FOR UPDATE",
+            "SELECT sid, subject, expires_at FROM signoff_session FORCE INDEX (PRIMARY) \
+             WHERE sid IN ({}) AND destroyed_at IS NULL FOR UPDATE",
             list(ids)
         );
         let found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *self).await.map_err(database)?;
@@ -111,7 +112,8 @@ impl Ledger for MySqlConnection {
     ) -> Result<Vec<Dead>, Error> {
         let sql = "SELECT DISTINCT s.sid, s.subject, s.expires_at FROM JSON_TABLE(?, '$[*]' COLUMNS (\
                    subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) \
-                   AS asked STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
+                   AS asked STRAIGHT_JOIN signoff_session AS s FORCE INDEX (signoff_session_by_subject) \
+                   ON s.subject = UNHEX(asked.subject) \
                    WHERE s.destroyed_at IS NULL AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
                    FOR UPDATE";
         let named = subjects
@@ -157,7 +159,7 @@ async fn bury(connection: &mut MySqlConnection, found: Vec<Dead>, now: Timestamp
     if !found.is_empty() {
         let ids: Vec<_> = found.iter().map(|dead| dead.id).collect();
         let sql = format!(
-            "UPDATE signoff_session SET destroyed_at = {}, data = '', claims = NULL WHERE sid IN ({})",
+            "UPDATE signoff_session FORCE INDEX (PRIMARY) SET destroyed_at = {}, data = '', claims = NULL WHERE sid IN ({})",
             now.as_micros(),
             list(&ids)
         );
@@ -173,7 +175,8 @@ async fn left(connection: &mut MySqlConnection, asked: &str) -> Result<bool, Err
     let sql = "SELECT s.sid FROM JSON_TABLE(?, '$[*]' COLUMNS (\
                subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
                spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS asked \
-               STRAIGHT_JOIN signoff_session AS s ON s.subject = UNHEX(asked.subject) \
+               STRAIGHT_JOIN signoff_session AS s FORCE INDEX (signoff_session_by_subject) \
+               ON s.subject = UNHEX(asked.subject) \
                WHERE s.destroyed_at IS NULL AND s.sid <> UNHEX(asked.spared) LIMIT 1";
     let query = sqlx::query(sql).bind(asked);
     query.fetch_optional(connection).await.map(|row| row.is_some()).map_err(database)
