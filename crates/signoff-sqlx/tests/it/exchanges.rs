@@ -17,7 +17,7 @@ fn hash(family: u8, generation: u8) -> TokenHash {
     TokenHash::from_bytes(bytes)
 }
 
-fn exchange(family: u8, presented: u8, successor: u8) -> Exchange {
+pub(crate) fn exchange(family: u8, presented: u8, successor: u8) -> Exchange {
     Exchange {
         id: LogoutId::generate().unwrap(),
         family: hash(family, 255),
@@ -31,10 +31,11 @@ fn exchange(family: u8, presented: u8, successor: u8) -> Exchange {
     }
 }
 
-async fn log_in(store: &dyn Store, family: u8) -> SessionId {
+/// A session of this person, whose first refresh token is of generation 0.
+pub(crate) async fn log_in(store: &dyn Store, owner: &str, family: u8) -> SessionId {
     let session = Session {
         id: SessionId::generate(at(0)).unwrap(),
-        subject: Subject::new("alice").unwrap(),
+        subject: Subject::new(owner).unwrap(),
         client_id: ClientId::new("app").unwrap(),
         born: Position::ZERO,
         created_at: at(0),
@@ -52,14 +53,14 @@ async fn log_in(store: &dyn Store, family: u8) -> SessionId {
     };
     let id = session.id;
     let first = NewFamily { family: hash(family, 255), token: hash(family, 0) };
-    let new = NewSession { session, token: None, refresh: Some(first), audit: login("alice"), replaces: None };
+    let new = NewSession { session, token: None, refresh: Some(first), audit: login(owner), replaces: None };
     add(store, new).await;
     id
 }
 
 /// A login whose refresh token is exchanged once, for those who test something else at the same time.
 pub(crate) async fn refresh_once(store: &dyn Store, family: u8) {
-    log_in(store, family).await;
+    log_in(store, "alice", family).await;
     let exchanged = store.exchange(&[exchange(family, 0, 1)], at(1)).await.unwrap();
     assert!(matches!(exchanged.outcomes[0], ExchangeOutcome::Rotated(_)), "{exchanged:?}");
 }
@@ -92,7 +93,7 @@ async fn an_exchange_that_finds_its_session_live_is_before_the_logout_of_another
         let ending: Arc<dyn Store> = Arc::from(database.join().await.unwrap());
         let mut raced = 0;
         for round in 0..24 {
-            let id = log_in(&*refreshing, round).await;
+            let id = log_in(&*refreshing, "alice", round).await;
             let wide = |scope: Scope<'_>| Target::Scope { revocation: scope.into(), revoke_until: at(9_000) };
             let request = match round % 4 {
                 0 => end(&[id]),

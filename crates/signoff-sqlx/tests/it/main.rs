@@ -28,3 +28,4 @@ mod server_crash;
 mod servers;
 mod service;
 mod stolen;
+mod strangers;

@@ -15,12 +15,12 @@ use crate::ordering::{at, create, login, sign_off};
 use crate::service::{BOTH, Database, alice, serve};
 
 /// A session like the old one that takes its place.
-fn heir(old: &Session) -> NewSession {
+pub(crate) fn heir(old: &Session) -> NewSession {
     let cause = Cause::new(Actor::Subject, Reason::Replaced);
     let logout = LogoutId::generate().unwrap();
     let replace = Replace { id: old.id, version: None, logout, cause, margin: Duration::from_secs(60) };
     let session = Session { id: SessionId::generate(old.created_at).unwrap(), ..old.clone() };
-    NewSession { session, token: None, refresh: None, audit: login("alice"), replaces: Some(replace) }
+    NewSession { session, token: None, refresh: None, audit: login(old.subject.as_str()), replaces: Some(replace) }
 }
 
 /// Takes the place of a session again and again until it is gone, and says how often it could.
