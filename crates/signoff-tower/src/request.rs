@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use signoff::web::{self, Head};
 
 /// The credentials of a request and what became of them, see [`web::Auth`]; in the request's extensions. Cheap to clone.
@@ -36,7 +36,13 @@ impl<'a> From<&'a Parts> for Fields<'a> {
 
 impl Head for Fields<'_> {
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.get_all(name).iter().map(HeaderValue::as_bytes)
+        // Those that every request is asked for: their names need not be read.
+        let found = match name {
+            "authorization" => self.0.get_all(header::AUTHORIZATION),
+            "cookie" => self.0.get_all(header::COOKIE),
+            other => self.0.get_all(other),
+        };
+        found.iter().map(HeaderValue::as_bytes)
     }
 
     fn authority(&self) -> Option<&[u8]> {

@@ -152,10 +152,14 @@ impl Credentials {
     ///
     /// [`Rejection::Ambiguous`] when there are several: somebody may have planted one.
     pub fn one(&self) -> Result<Option<&str>, Rejection> {
-        match self.all().as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one)),
-            _ => Err(Rejection::Ambiguous),
+        match self {
+            Self::None => Ok(None),
+            Self::Bearer(token) => Ok(Some(token.as_str())),
+            Self::Cookie(tokens) => match tokens.as_slice() {
+                [] => Ok(None),
+                [one] => Ok(Some(one.as_str())),
+                _ => Err(Rejection::Ambiguous),
+            },
         }
     }
 }

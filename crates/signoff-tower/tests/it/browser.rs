@@ -220,7 +220,7 @@ async fn clears_the_browser(kind: Kind, site: &str, headers_help: bool) {
 
     browser.click("#logout").await;
     browser.until(SIGNED_OUT).await;
-    assert_eq!(browser.run(LOOK).await, empty());
+    browser.until_found(LOOK, &empty()).await;
     assert_eq!(browser.cookies().await, [] as [Value; 0]);
     // The page counts for itself, and tells the person.
     let told = "return [...document.querySelectorAll('#leftovers dd')].map((count) => count.textContent);";
@@ -234,7 +234,7 @@ async fn clears_the_browser(kind: Kind, site: &str, headers_help: bool) {
 
     browser.show(&second).await;
     browser.until(SIGNED_OUT).await;
-    assert_eq!(browser.run(LOOK).await, empty());
+    browser.until_found(LOOK, &empty()).await;
     assert_eq!(browser.cookies().await, [] as [Value; 0]);
 
     // The back button: in the tab that asked, and in the one that had moved on before.
@@ -244,7 +244,7 @@ async fn clears_the_browser(kind: Kind, site: &str, headers_help: bool) {
         browser.until_without(ACCOUNTS_VISIBLE, SIGN_IN_SHOWN).await;
         // No script of ours ran in the third tab: what it had in sessionStorage is within the reach of a header alone.
         if headers_help {
-            assert_eq!(browser.run(LOOK).await, empty());
+            browser.until_found(LOOK, &empty()).await;
         }
     }
 }
@@ -286,7 +286,7 @@ async fn a_failing_store_clears_nothing_and_the_page_says_so(kind: Kind) {
     for tab in [&first, &second] {
         browser.show(tab).await;
         browser.until(SIGNED_OUT).await;
-        assert_eq!(browser.run(LOOK).await, empty());
+        browser.until_found(LOOK, &empty()).await;
         assert_eq!(browser.cookies().await, [] as [Value; 0]);
     }
 }

@@ -86,12 +86,12 @@ async fn options_say_what_is_kept(kind: Kind) {
         browser.until(SIGNED_OUT).await;
         let mut expected = empty.clone();
         expected.as_object_mut().unwrap().extend(kept.as_object().unwrap().clone());
-        assert_eq!(browser.run(LOOK).await, expected, "{options}");
+        browser.until_found(LOOK, &expected).await;
         // The next one begins with nothing.
         site.log_in(&browser).await;
         browser.run("void window.signoff.logout({ next: '/next' });").await;
         browser.until(SIGNED_OUT).await;
-        assert_eq!(browser.run(LOOK).await, empty);
+        browser.until_found(LOOK, &empty).await;
     }
 }
 

@@ -128,6 +128,20 @@ impl Browser {
         panic!("in vain: {expression}\nthe page is {page:#?}");
     }
 
+    /// Waits until a script finds this in the browser. The module lets go of what takes the browser longer than 1.7 s; a busy
+    /// one does that a moment later.
+    pub(crate) async fn until_found(&self, script: &str, expected: &Value) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self.run(script).await;
+            if found == *expected {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "found {found} instead of {expected}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Takes the network away from the browser, or gives it back: its pages hear of both.
     pub(crate) async fn offline(&self, offline: bool) {
         match &self.wire {
