@@ -9,8 +9,10 @@
 //! | the copy, when the database is up | not decided yet | **lets in** |
 //! | the browser tries again | 200, and the copy is dead | has no cookie left; the copy **lets in** |
 //!
-//! Better Auth's `packages/better-auth/src/api/routes/sign-out.ts` catches what `deleteSession` throws, logs "Failed to delete
-//! session from database", and goes on to `deleteSessionCookie`.
+//! That session lives until it expires, or until the person logs in again and revokes it. Better Auth deletes a session only after
+//! it has found it, and takes an error there for a session that does not exist (`dist/db/with-hooks.mjs`, `deleteWithHooks`:
+//! `catch {}`). Were it told, it would go on as well: `dist/api/routes/sign-out.mjs` logs what `deleteSession` throws, and clears the
+//! cookie.
 
 use std::time::{Duration, Instant};
 
