@@ -4,11 +4,13 @@
 //! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
 //! logs so that starting is quick. Whatever goes wrong is an error with a sentence: nothing is skipped.
 //!
-//! And the peer that cannot be linked beside ours: tower-sessions with its own store, as a process.
+//! And the peers that cannot be linked beside ours, as processes: tower-sessions with its own store, and those in other languages.
 
 #![cfg(unix)]
 
+mod foreign;
 mod guard;
+mod install;
 mod mariadb;
 mod nats;
 mod peer;
@@ -20,6 +22,7 @@ mod template;
 
 // The public interface is:
 pub use guard::Failure;
+pub use install::{install_npm, install_pip};
 pub use mariadb::MariaDb;
 pub use nats::Nats;
 pub use peer::Peer;

@@ -78,15 +78,19 @@ impl Peer {
             return Err("peers/tower-sessions does not build".into());
         }
         let program = target.join("release").join(format!("tower-sessions-peer{}", env::consts::EXE_SUFFIX));
-        let mut command = Command::new(program);
-        let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        Self::run(Command::new(program).args(arguments))
+    }
+
+    /// What speaks on its standard output and ends with its standard input.
+    pub(crate) fn run(command: &mut Command) -> Result<Self, Failure> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
             return Err("the peer has no pipes".into());
         };
         Ok(Self { process, stdin, stdout: BufReader::new(stdout) })
     }
 
-    fn hear(&mut self) -> Result<String, Failure> {
+    pub(crate) fn hear(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         if self.stdout.read_line(&mut line)? == 0 {
             return Err("the peer has ended".into());

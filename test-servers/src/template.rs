@@ -56,8 +56,8 @@ pub(crate) fn folder(owner: Option<&str>) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// `target/tmp`, as seen from the running binary in `target/*/deps`.
-fn templates() -> Result<PathBuf, Failure> {
+/// What is kept between runs, in `target/tmp`, as seen from the running binary in `target/*/deps`.
+pub(crate) fn templates() -> Result<PathBuf, Failure> {
     let binary = env::current_exe()?;
     let target = binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
     let templates = target.map_or_else(env::temp_dir, |target| target.join("tmp")).join("test-servers");

@@ -26,17 +26,18 @@ impl Request {
     }
 }
 
-/// A connection that is kept.
+/// A connection that is kept, unless the server closes it after each answer.
 pub(crate) struct Line {
+    address: String,
     stream: TcpStream,
+    closed: bool,
     buffer: Vec<u8>,
 }
 
 impl Line {
     pub(crate) async fn open(address: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(8 * 1024) })
+        let stream = connect(address).await?;
+        Ok(Self { address: address.into(), stream, closed: false, buffer: Vec::with_capacity(8 * 1024) })
     }
 
     /// The status, when the whole answer is there.
@@ -52,6 +53,9 @@ impl Line {
 
     /// The status, and where in the buffer the body begins.
     async fn exchange(&mut self, request: &Request) -> Result<(u16, usize), Failure> {
+        if self.closed {
+            self.stream = connect(&self.address).await?;
+        }
         self.stream.write_all(&request.0).await?;
         self.buffer.clear();
         loop {
@@ -60,12 +64,27 @@ impl Line {
             }
             let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
             let head = std::str::from_utf8(&self.buffer[..end])?;
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-            if self.buffer.len() >= end + 4 + length.parse::<usize>()? {
+            let (mut length, mut closed) = (0, false);
+            for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.parse()?;
+                } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                    return Err("an answer of unknown length".into());
+                }
+                closed |= name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close");
+            }
+            if self.buffer.len() >= end + 4 + length {
+                self.closed = closed;
                 return Ok((head.get(9..12).unwrap_or_default().parse()?, end + 4));
             }
         }
     }
+}
+
+async fn connect(address: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Requests a second that so many connections get answered, each asking again at once.

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use signoff_benches::{Contestant, Length, Series, Unit, claim, file_system, interleave, interleave_all, remark};
-use signoff_test_servers::Redis;
+use signoff_test_servers::{Peer, Redis};
 
 use load::{Line, Request, most, p99};
 use server::{Server, bind_to};
@@ -37,6 +37,11 @@ fn main() -> Result<(), Failure> {
     let (jwt, opaque) = (Server::start("jwt", place)?, Server::start("opaque", place)?);
     let by_hand = Server::start("redis", &redis.url())?;
     let peers = [Server::peer("sqlite", place)?, Server::peer("moka", place)?];
+    // These cannot bind themselves, and run where their parent does.
+    bind_to(0);
+    let fastify = Server::from(Peer::fastify()?);
+    let express = Server::from(Peer::express(&redis.url())?);
+    let flask = Server::from(Peer::flask(&redis.url(), Duration::from_secs(900))?);
     bind_to(1);
     let runtime = runtime()?;
     let bearer = |token: &str| Request::new("GET", "/private", &[("authorization", &format!("Bearer {token}"))]);
@@ -59,9 +64,17 @@ fn main() -> Result<(), Failure> {
         Contestant::new("jsonwebtoken HS256 and Redis EXISTS by hand", round(&by_hand, bearer(&first(&by_hand)?))),
         Contestant::new("tower-sessions 0.14 on its SQLite store", round(&peers[0], cookie("id", &first(&peers[0])?))),
         Contestant::new("the same behind its moka store", round(&peers[1], cookie("id", &first(&peers[1])?))),
+        Contestant::new("Fastify 5.12, fast-jwt 6.3, EdDSA seen before", round(&fastify, bearer(&first(&fastify)?))),
+        Contestant::new(
+            "Express 5.3, jsonwebtoken 9.0 HS256, Redis EXISTS",
+            round(&express, bearer(&first(&express)?)),
+        ),
+        Contestant::new("Flask 3.1, Flask-JWT-Extended 4.7 HS256, Redis GET", round(&flask, bearer(&first(&flask)?))),
     ];
     let all = interleave_all("GET /private, whole services", Unit::PerSecond, length.pick(11, 5), contestants);
-    let [base, by_jwt, by_cookie, by_hand, sqlite, moka] = all.as_slice() else { return Err("six series".into()) };
+    let [base, by_jwt, by_cookie, by_hand, sqlite, moka, ..] = all.as_slice() else {
+        return Err("too few series".into());
+    };
     claim("web-jwt", by_jwt, base);
     claim("web-opaque", by_cookie, base);
     claim("web-redis", by_jwt, by_hand);

@@ -47,11 +47,17 @@ impl Server {
     /// tower-sessions, which is a package of its own.
     pub(crate) fn peer(store: &str, place: &str) -> Result<Self, Failure> {
         let (peer, address) = Peer::measure(Path::new(place), store).map_err(|error| error.to_string())?;
-        Ok(Self { process: Process::Peer { _peer: peer }, address })
+        Ok(Self::from((peer, address)))
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+}
+
+impl From<(Peer, String)> for Server {
+    fn from((peer, address): (Peer, String)) -> Self {
+        Self { process: Process::Peer { _peer: peer }, address }
     }
 }
 

@@ -6,6 +6,8 @@ mod app;
 mod bank;
 mod browser;
 mod nodes;
+mod peer_outage;
+mod peer_refresh;
 mod replay;
 
 use signoff_web_suite::{for_each_test, tests};

@@ -1,7 +1,6 @@
 //! PyJWT and jose as partners: they read our tokens, our keys and our JWK set, and we read their tokens. It installs
 //! them by itself, in the versions that `tests/interop` pins, and it never skips.
 
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +12,7 @@ use signoff::time::{Clock, SystemClock};
 use signoff::{
     Algorithm, Error, KeySet, Login, MemoryStore, Rejection, Settings, SigningKey, Signoff, TokenId, VerifyingKey,
 };
+use signoff_test_servers::{install_npm, install_pip};
 
 use crate::bank::subject;
 
@@ -197,53 +197,15 @@ impl Partner {
 }
 
 fn install_pyjwt() -> Partner {
-    let folder = install("pyjwt", &["pyjwt.py", "requirements.txt"], |folder| {
-        run(folder, "python3", &["-m", "venv", "venv"], "python3 with its venv module");
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
-        run(folder, "venv/bin/python", &pip, "access to the Python package index");
-    });
+    let folder = install_pip("interop-pyjwt", &source(), &["pyjwt.py"]).unwrap();
     Partner { program: folder.join("venv/bin/python"), script: folder.join("pyjwt.py") }
 }
 
 fn install_jose() -> Partner {
-    let folder = install("jose", &["jose.mjs", "package.json", "package-lock.json"], |folder| {
-        let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-        run(folder, "npm", &npm, "node 20 or later with npm, and access to the npm registry");
-    });
+    let folder = install_npm("interop-jose", &source(), &["jose.mjs"]).unwrap();
     Partner { program: "node".into(), script: folder.join("jose.mjs") }
 }
 
-/// A folder with these files and what `setup` makes of them. It is kept between runs, as long as the files are the same.
-fn install(name: &str, files: &[&str], setup: impl FnOnce(&Path)) -> PathBuf {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
-    fs::create_dir_all(&parent).unwrap();
-    let folder = parent.join(name);
-    // Every test may be a process of its own, and only one may install.
-    let lock = File::create(parent.join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
-    let wanted: String = files.iter().map(|file| fs::read_to_string(source.join(file)).unwrap()).collect();
-    // Written last, so it stands only in a folder that is complete.
-    let stamp = folder.join("stamp");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return folder;
-    }
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
-    for file in files {
-        fs::copy(source.join(file), folder.join(file)).unwrap();
-    }
-    setup(&folder);
-    fs::write(stamp, wanted).unwrap();
-    folder
-}
-
-fn run(folder: &Path, program: &str, arguments: &[&str], need: &str) {
-    // A program in the folder is named by its whole path: whose a relative one is, differs between systems.
-    let program = if program.contains('/') { folder.join(program) } else { program.into() };
-    let output = Command::new(&program).args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|error| panic!("{}: {error}. This test needs {need}.", program.display()));
-    let [out, complaint] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    let command = format!("{} {}", program.display(), arguments.join(" "));
-    assert!(output.status.success(), "`{command}` failed. This test needs {need}.\n{out}{complaint}");
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
 }
