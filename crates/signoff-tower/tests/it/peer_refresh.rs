@@ -23,7 +23,7 @@ use signoff_tower::{Live, SignoffLayer, handlers};
 use signoff_web_suite::Answer;
 
 /// How long the peer's access tokens live.
-const ACCESS: Duration = Duration::from_secs(2);
+const ACCESS: Duration = Duration::from_secs(4);
 
 /// Until they are found to have expired.
 const LIMIT: Duration = Duration::from_secs(60);
