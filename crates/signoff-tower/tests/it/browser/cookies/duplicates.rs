@@ -29,7 +29,8 @@ async fn cookies_of_one_name_let_nobody_in_and_are_all_cleared(kind: Kind) {
     let retire = |ledger: CookieLedger, spec| ledger.retired(spec).unwrap();
     let ledger = old.into_iter().fold(CookieLedger::new(current), retire);
     let (mut tokens, mut fields) = (Vec::new(), Vec::new());
-    for spec in &specs {
+    // Of the first and the third once more, for afterwards.
+    for spec in specs.iter().chain([&specs[0], &specs[2]]) {
         let issued = signoff.log_in(Login::new(Subject::new("alice").unwrap())).await.unwrap();
         fields.push(spec.set(&issued.token).unwrap());
         tokens.push(issued.token);
@@ -38,6 +39,7 @@ async fn cookies_of_one_name_let_nobody_in_and_are_all_cleared(kind: Kind) {
     let router = Router::new()
         .route("/app/private", get(async |live: Live| live.subject().to_string()))
         .route("/app/logout", post(handlers::logout))
+        .route("/logout", post(handlers::logout))
         .layer(SignoffLayer::new(Web::new(signoff.clone(), ledger)))
         .route("/app/plant/{n}", get(plant));
     let port = serve(router).await;
@@ -49,9 +51,19 @@ async fn cookies_of_one_name_let_nobody_in_and_are_all_cleared(kind: Kind) {
         assert_eq!(browser.all_cookies().await.len(), n + 1);
         assert_eq!(browser.run(private).await, status, "with {} cookies", n + 1);
     }
-    assert!(tokens.iter().all(|token| signoff.verify(token.expose()).is_ok()));
+    let live = || tokens.iter().map(|token| signoff.verify(token.expose()).is_ok()).collect::<Vec<_>>();
+    assert_eq!(live(), [true; 6]);
     assert_eq!(browser.run("return (await fetch('/app/logout', { method: 'POST' })).status;").await, 200);
     assert_eq!(browser.all_cookies().await, [] as [Value; 0]);
-    assert!(tokens.iter().all(|token| signoff.verify(token.expose()).is_err()), "all sessions have ended");
+    assert_eq!(live(), [false, false, false, false, true, true]);
     assert_eq!(browser.run(private).await, 401);
+
+    // A logout at another path clears all the same, and is not told of the session that it does not get.
+    for n in [4, 5] {
+        browser.open(&format!("http://{HOST}:{port}/app/plant/{n}")).await;
+    }
+    assert_eq!(browser.all_cookies().await.len(), 2);
+    assert_eq!(browser.run("return (await fetch('/logout', { method: 'POST' })).status;").await, 200);
+    assert_eq!(browser.all_cookies().await, [] as [Value; 0]);
+    assert_eq!(live(), [false, false, false, false, false, true]);
 }

@@ -24,6 +24,7 @@ pub(super) const SITE: &str = "http://bank.localhost";
 const PAGE: &str = "/app/deep/page";
 
 pub(super) struct Trial {
+    kind: Kind,
     browser: Browser,
     jar: Jar,
     server: Arc<Server>,
@@ -61,7 +62,7 @@ impl Trial {
         let server = Arc::new(Server::default());
         let port = serve(Router::new().fallback(answer).with_state(Arc::clone(&server))).await;
         let browser = Browser::start(kind).await;
-        Self { browser, jar: Jar::default(), server, port, top: SITE, receipt: receipt().await }
+        Self { kind, browser, jar: Jar::default(), server, port, top: SITE, receipt: receipt().await }
     }
 
     /// Shows a page of ours, or a page of another site that embeds ours.
@@ -86,7 +87,11 @@ impl Trial {
         fields.clone_into(&mut self.server.answer.lock().unwrap());
         self.request().await;
         let (jar, visit) = (&mut self.jar, visit(self.top));
-        let ignored: Vec<_> = fields.iter().filter_map(|field| Some((field, jar.set(field, &visit).err()?))).collect();
+        // Firefox gives a partition to everything that another site embeds, whether it asks for one or not (State
+        // Partitioning): there, `Partitioned` does not make another cookie of it.
+        let implied = if self.kind == Kind::Firefox && self.top != SITE { "; Partitioned" } else { "" };
+        let set = |field| Some((field, jar.set(&format!("{field}{implied}"), &visit).err()?));
+        let ignored: Vec<_> = fields.iter().filter_map(set).collect();
         let mut kept: Vec<_> = self.browser.all_cookies().await.iter().map(in_browser).collect();
         kept.sort();
         let mut wanted: Vec<_> = self.jar.cookies().iter().map(in_jar).collect();

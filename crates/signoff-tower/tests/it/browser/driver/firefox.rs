@@ -31,7 +31,9 @@ user_pref("toolkit.telemetry.enabled", false);
 "#;
 
 const ALL_COOKIES: &str = r#"
-    return Services.cookies.cookies.map((cookie) => ({
+    // What has expired is not sent, but may be in the list for a while.
+    const kept = Services.cookies.cookies.filter((cookie) => cookie.isSession || cookie.expiry > Date.now());
+    return kept.map((cookie) => ({
         name: cookie.name,
         value: cookie.value,
         domain: cookie.host,
