@@ -66,7 +66,22 @@ async fn the_pages_violate_no_rule() {
         // With the devices and the events of the session.
         browser.until("document.querySelector('.end-session') && document.querySelector('#audit-list > li')").await;
         look(&browser, &axe, &format!("account, {theme}")).await;
+        browser.run("document.querySelector('#step-up').showModal();").await;
+        look(&browser, &axe, &format!("question for the password, {theme}")).await;
+        browser.run("document.querySelector('#step-up').close();").await;
+        // With what the thief got, and with a logout that did not succeed.
+        browser.click("#capture").await;
+        browser.until("!document.querySelector('#replay').disabled").await;
+        browser.click("#replay").await;
+        browser.until("document.querySelector('#replay-log > li[data-status=\"200\"]')").await;
+        browser.click("#plug").await;
+        browser.until("!document.querySelector('#plug').disabled").await;
         browser.click("#logout").await;
+        browser.until("document.querySelector('#logout-error').checkVisibility()").await;
+        look(&browser, &axe, &format!("still signed in, {theme}")).await;
+        browser.click("#plug").await;
+        browser.until("!document.querySelector('#plug').disabled").await;
+        browser.click("#logout-retry").await;
         browser.until(SIGNED_OUT).await;
         look(&browser, &axe, &format!("goodbye, {theme}")).await;
     }

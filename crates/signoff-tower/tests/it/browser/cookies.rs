@@ -29,25 +29,39 @@ in_every_browser! {
 
 const DAYS: i64 = 30;
 
-/// What makes another cookie of the one that is to be cleared, or nothing; and how many of all it leaves in the browser.
-const MISTAKES: [(&str, usize, fn(&str) -> String); 9] = [
-    ("no Path", 308, |header| with(header, "Path", None)),
-    ("another Path", 308, |header| with(header, "Path", Some("/elsewhere"))),
-    ("no Domain, where there is one", 136, |header| with(header, "Domain", None)),
-    ("another Domain, or one where there is none", 308, |header| {
-        format!("{}; Domain={HOST}", with(header, "Domain", None))
-    }),
-    ("the other Partitioned", 308, |header| match header.split_once("; Partitioned") {
-        Some((before, after)) => format!("{before}{after}"),
-        None => format!("{header}; Partitioned"),
-    }),
+/// What makes another cookie of the one that is to be cleared, or nothing.
+struct Mistake {
+    name: &'static str,
+    /// How many of all cookies it leaves in the browser.
+    leaves: usize,
+    make: fn(&str) -> String,
+}
+
+const MISTAKES: [Mistake; 9] = [
+    Mistake { name: "no Path", leaves: 308, make: |header| with(header, "Path", None) },
+    Mistake { name: "another Path", leaves: 308, make: |header| with(header, "Path", Some("/elsewhere")) },
+    // Where there is one.
+    Mistake { name: "no Domain", leaves: 136, make: |header| with(header, "Domain", None) },
+    Mistake {
+        name: "another Domain, or one where there is none",
+        leaves: 308,
+        make: |header| format!("{}; Domain={HOST}", with(header, "Domain", None)),
+    },
+    Mistake {
+        name: "the other Partitioned",
+        leaves: 308,
+        make: |header| match header.split_once("; Partitioned") {
+            Some((before, after)) => format!("{before}{after}"),
+            None => format!("{header}; Partitioned"),
+        },
+    },
     // With a prefix, SameSite=None or Partitioned.
-    ("no Secure", 244, |header| with(header, "Secure", None)),
+    Mistake { name: "no Secure", leaves: 244, make: |header| with(header, "Secure", None) },
     // With a prefix that promises it.
-    ("no HttpOnly", 60, |header| with(header, "HttpOnly", None)),
+    Mistake { name: "no HttpOnly", leaves: 60, make: |header| with(header, "HttpOnly", None) },
     // It matters where another site embeds the page.
-    ("no SameSite", 0, |header| with(header, "SameSite", None)),
-    ("no end", 308, |header| with(&with(header, "Max-Age", None), "Expires", None)),
+    Mistake { name: "no SameSite", leaves: 0, make: |header| with(header, "SameSite", None) },
+    Mistake { name: "no end", leaves: 308, make: |header| with(&with(header, "Max-Age", None), "Expires", None) },
 ];
 
 /// All combinations that are not refused and do not print the same as another.
@@ -112,7 +126,7 @@ async fn every_description_is_kept_and_cleared(kind: Kind) {
     trial.open(SITE).await;
     let all = all_described();
     assert_eq!(all.len(), 308);
-    let mut left = MISTAKES.map(|_| 0);
+    let mut left = [0; MISTAKES.len()];
     // As many as a ledger holds.
     for some in all.chunks(32) {
         let specs: Vec<_> = some.iter().map(|described| described.spec().unwrap()).collect();
@@ -125,9 +139,9 @@ async fn every_description_is_kept_and_cleared(kind: Kind) {
         let sent = trial.ask().await;
         assert!(wanted.iter().all(|kept| sent.contains(&format!("{}={}", kept.name, kept.value))), "{sent:?}");
 
-        for ((mistake, _, make), left) in MISTAKES.iter().zip(&mut left) {
+        for (Mistake { name, make, .. }, left) in MISTAKES.iter().zip(&mut left) {
             let wrong: Vec<_> = clear.iter().map(|header| make(header)).collect();
-            let kept = trial.answer_with(mistake, &wrong).await;
+            let kept = trial.answer_with(name, &wrong).await;
             *left += kept.len();
             if kept != wanted {
                 assert_eq!(trial.answer(&set).await, wanted);
@@ -136,7 +150,7 @@ async fn every_description_is_kept_and_cleared(kind: Kind) {
         assert_eq!(trial.answer(&clear).await, []);
         assert_eq!(trial.ask().await, [""; 0]);
     }
-    for ((mistake, wanted, _), left) in MISTAKES.iter().zip(left) {
-        assert_eq!(left, *wanted, "{mistake}");
+    for (Mistake { name, leaves, .. }, left) in MISTAKES.iter().zip(left) {
+        assert_eq!(left, *leaves, "{name}");
     }
 }
