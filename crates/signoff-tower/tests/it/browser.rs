@@ -1,6 +1,8 @@
 //! The bank in a real Chromium and a real Firefox: what a logout leaves in a browser, and what it leaves when it fails.
 
+mod axe;
 mod clearing;
+mod cookies;
 mod driver;
 mod form;
 mod product;

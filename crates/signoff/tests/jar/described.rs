@@ -1,62 +1,17 @@
 //! Every cookie that can be described, at random.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use signoff::CookieSpec;
 use signoff::cookie::SameSite;
 
 use crate::jar::Visit;
 use crate::visit;
+pub(crate) use crate::words::{Described, Kind};
 
 /// A host that may set cookies for all domains that are described here.
 pub(crate) const HOST: &str = "app.shop.example.com";
 
-/// A description, in words that can be described again with another name.
-#[derive(Clone, Debug)]
-pub(crate) struct Described {
-    pub(crate) kind: Kind,
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) domain: Option<&'static str>,
-    pub(crate) same_site: SameSite,
-    pub(crate) max_age: Option<u64>,
-    pub(crate) partitioned: bool,
-    pub(crate) readable: bool,
-    pub(crate) secure: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    Host,
-    HostHttp,
-    Http,
-    Secure,
-    Unprefixed,
-}
-
 impl Described {
-    /// `None` for what is refused.
-    pub(crate) fn spec(&self) -> Option<CookieSpec> {
-        let mut spec = match self.kind {
-            Kind::Host => CookieSpec::host(&self.name),
-            Kind::HostHttp => CookieSpec::host_http(&self.name),
-            Kind::Http => CookieSpec::http(&self.name, &self.path, self.domain),
-            Kind::Secure => CookieSpec::secure(&self.name, &self.path, self.domain),
-            Kind::Unprefixed => CookieSpec::unprefixed(&self.name, &self.path, self.domain),
-        }
-        .ok()?;
-        spec = if self.readable { spec.readable_by_scripts().ok()? } else { spec };
-        spec = if self.secure { spec } else { spec.without_secure().ok()? };
-        spec = spec.same_site(self.same_site);
-        spec = if self.partitioned { spec.partitioned() } else { spec };
-        Some(match self.max_age {
-            Some(age) => spec.max_age(Duration::from_secs(age)),
-            None => spec,
-        })
-    }
-
     /// Where the cookie is sent to. The default path of this is never the path of the cookie, so that one which is left out
     /// is noticed.
     pub(crate) fn page(&self) -> String {

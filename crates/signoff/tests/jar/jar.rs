@@ -1,7 +1,7 @@
 //! A browser's cookies, after the storage model of RFC 6265bis (section 5.7), layered cookies (`__Http-`, `__Host-Http-`) and
 //! CHIPS (`Partitioned`). It is written from those texts, and knows nothing of what this library prints.
 
-use crate::set_cookie::{MAX_AGE, SameSite, SetCookie, parse};
+use super::set_cookie::{MAX_AGE, SameSite, SetCookie, parse};
 
 /// The cookies of one browser.
 #[derive(Clone, Debug, Default)]
@@ -16,14 +16,14 @@ pub(crate) struct Cookie {
     pub(crate) value: String,
     /// `None` ends with the browser.
     pub(crate) expires: Option<i64>,
-    domain: String,
-    path: String,
+    pub(crate) domain: String,
+    pub(crate) path: String,
     created: u64,
-    host_only: bool,
-    secure: bool,
-    http_only: bool,
-    same_site: SameSite,
-    partition: Option<String>,
+    pub(crate) host_only: bool,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) same_site: SameSite,
+    pub(crate) partition: Option<String>,
 }
 
 /// A request and the answer to it, or a script of a page, with what decides about cookies.

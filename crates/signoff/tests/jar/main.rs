@@ -11,6 +11,7 @@ mod oracle;
 mod others;
 mod properties;
 mod set_cookie;
+mod words;
 
 use std::sync::OnceLock;
 

@@ -6,16 +6,7 @@ use signoff::{CookieLedger, Secret};
 use crate::cleared;
 use crate::described::{Described, Kind, config, described};
 use crate::jar::{By, Jar, Visit};
-
-/// The header without the attribute of this name, or with another value in its place.
-fn with(header: &str, name: &str, value: Option<&str>) -> String {
-    let changed =
-        header.split("; ").filter_map(|attribute| match attribute.split_once('=').unwrap_or((attribute, "")) {
-            (found, _) if found == name => value.map(|value| format!("{name}={value}")),
-            _ => Some(attribute.to_owned()),
-        });
-    changed.collect::<Vec<_>>().join("; ")
-}
+use crate::words::with;
 
 /// Every change that a browser notices, with the name of it.
 fn mutants(described: &Described, header: &str) -> Vec<(&'static str, String)> {

@@ -1,6 +1,6 @@
 //! Reading `Set-Cookie` as browsers do (RFC 6265bis, section 5.6): every text means something, or nothing.
 
-use crate::date;
+use super::date;
 
 /// The lifetime cap of section 5.5.
 pub(crate) const MAX_AGE: i64 = 400 * 24 * 60 * 60;

@@ -80,6 +80,15 @@ impl Browser {
         self.command("GET /cookie", "GetCookies", Value::Null).await.unwrap().as_array().unwrap().clone()
     }
 
+    /// Every cookie that the browser keeps, of all sites, paths and partitions, with the names of WebDriver. `domain` begins
+    /// with a dot if subdomains have it too; `expiry` is null if it ends with the browser, and `partition` outside of one.
+    pub(crate) async fn all_cookies(&self) -> Vec<Value> {
+        match &self.wire {
+            Wire::Chromium(chromium) => chromium.all_cookies().await,
+            Wire::Firefox(firefox) => firefox.all_cookies().await,
+        }
+    }
+
     pub(crate) async fn click(&self, css: &str) {
         let id = self.find(css).await;
         self.command(&format!("POST /element/{id}/click"), "ElementClick", json!({ "id": id })).await.unwrap();

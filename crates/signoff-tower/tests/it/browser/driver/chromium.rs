@@ -62,6 +62,18 @@ impl Chromium {
         self.command("POST /chromium/network_conditions", &body).await.unwrap();
     }
 
+    /// Over the protocol of its developer tools: WebDriver knows no partitions.
+    pub(super) async fn all_cookies(&self) -> Vec<Value> {
+        let body = json!({ "cmd": "Storage.getCookies", "params": {} });
+        let mut answer = self.command("POST /goog/cdp/execute", &body).await.unwrap();
+        let mut cookies = answer["cookies"].take().as_array().unwrap().clone();
+        for cookie in &mut cookies {
+            cookie["expiry"] = if cookie["session"] == true { Value::Null } else { cookie["expires"].take() };
+            cookie["partition"] = cookie["partitionKey"]["topLevelSite"].take();
+        }
+        cookies
+    }
+
     pub(super) async fn command(&self, path: &str, body: &Value) -> Result<Value, String> {
         let (method, path) = path.split_once(' ').unwrap();
         let url = format!("http://127.0.0.1:{}{}{path}", self.port, self.session);

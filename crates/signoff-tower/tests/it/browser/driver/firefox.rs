@@ -30,6 +30,23 @@ user_pref("services.settings.server", "data:,");
 user_pref("toolkit.telemetry.enabled", false);
 "#;
 
+const ALL_COOKIES: &str = r#"
+    // What has expired is not sent, but may be in the list for a while.
+    const kept = Services.cookies.cookies.filter((cookie) => cookie.isSession || cookie.expiry > Date.now());
+    return kept.map((cookie) => ({
+        name: cookie.name,
+        value: cookie.value,
+        domain: cookie.host,
+        path: cookie.path,
+        secure: cookie.isSecure,
+        httpOnly: cookie.isHttpOnly,
+        sameSite: ["None", "Lax", "Strict"][cookie.sameSite],
+        // In milliseconds.
+        expiry: cookie.isSession ? null : cookie.expiry / 1000,
+        partition: cookie.originAttributes.partitionKey.replace(/^\((\w+),([^,)]+).*/, "$1://$2") || null,
+    }));
+"#;
+
 pub(super) struct Firefox {
     line: Mutex<Line>,
     process: Child,
@@ -74,14 +91,23 @@ impl Firefox {
     }
 
     pub(super) async fn offline(&self, offline: bool) {
-        let script = format!("Services.io.manageOfflineStatus = false; Services.io.offline = {offline};");
-        for (name, body) in [
-            ("Marionette:SetContext", json!({ "value": "chrome" })),
-            ("WebDriver:ExecuteScript", json!({ "script": script, "args": [] })),
-            ("Marionette:SetContext", json!({ "value": "content" })),
-        ] {
-            self.command(name, &body).await.unwrap();
-        }
+        self.as_browser(&format!("Services.io.manageOfflineStatus = false; Services.io.offline = {offline};")).await;
+    }
+
+    /// Out of its cookie service: WebDriver knows no partitions.
+    pub(super) async fn all_cookies(&self) -> Vec<Value> {
+        self.as_browser(ALL_COOKIES).await.as_array().unwrap().clone()
+    }
+
+    /// Runs a script with the rights of the browser itself.
+    async fn as_browser(&self, script: &str) -> Value {
+        let context = async |name| {
+            self.command("Marionette:SetContext", &json!({ "value": name })).await.unwrap();
+        };
+        context("chrome").await;
+        let result = self.command("WebDriver:ExecuteScript", &json!({ "script": script, "args": [] })).await;
+        context("content").await;
+        result.unwrap()
     }
 
     pub(super) async fn command(&self, name: &str, body: &Value) -> Result<Value, String> {
