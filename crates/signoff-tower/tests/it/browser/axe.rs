@@ -1,11 +1,11 @@
 //! The bank's pages before axe-core, which knows the rules of WCAG. It installs it by itself, in the version that
 //! `browser/axe` pins, and never skips. One browser is enough: the rules are about the pages.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
+use signoff_test_servers::install_npm;
 
 use super::driver::{Browser, Kind};
 use super::{SIGN_IN_SHOWN, SIGNED_OUT, log_in};
@@ -23,25 +23,8 @@ const RUN: &str = r#"
 
 /// The source of axe-core, installed once for all runs.
 fn source() -> String {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let wanted = include_str!("axe/package-lock.json");
-    let lock = File::create(parent.join("axe.lock")).unwrap();
-    lock.lock().unwrap();
-    let folder = parent.join("axe");
-    // Written last, so it stands only in a folder that is complete.
-    let stamp = folder.join("stamp");
-    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("package.json"), include_str!("axe/package.json")).unwrap();
-        fs::write(folder.join("package-lock.json"), wanted).unwrap();
-        let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-        let output = Command::new("npm").args(npm).current_dir(&folder).output();
-        let output = output.unwrap_or_else(|error| panic!("npm: {error}. This test needs node with npm."));
-        let trouble = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "npm ci failed; it needs access to the npm registry. {trouble}");
-        fs::write(stamp, wanted).unwrap();
-    }
+    let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/browser/axe");
+    let folder = install_npm("axe", &pinned, &[]).unwrap();
     fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap()
 }
 
