@@ -4,7 +4,7 @@
 //! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
 //! logs so that starting is quick. Whatever goes wrong is an error with a sentence: nothing is skipped.
 //!
-//! And the peer that cannot be linked beside ours: tower-sessions with its own store, as a process.
+//! And the peers that cannot be linked beside ours, tower-sessions and actix-session with their own stores, as processes.
 
 #![cfg(unix)]
 
@@ -22,7 +22,7 @@ mod template;
 pub use guard::Failure;
 pub use mariadb::MariaDb;
 pub use nats::Nats;
-pub use peer::Peer;
+pub use peer::{Peer, Sessions};
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Spoil, Way};
 pub use redis::Redis;
