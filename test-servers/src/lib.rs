@@ -4,7 +4,8 @@
 //! ends. PostgreSQL and MariaDB keep what they confirm unless a test asks otherwise: their default settings, with small
 //! logs so that starting is quick. Whatever goes wrong is an error with a sentence: nothing is skipped.
 //!
-//! And the peers that cannot be linked beside ours, as processes: tower-sessions with its own store, and those in other languages.
+//! And the peers that cannot be linked beside ours, as processes: tower-sessions and actix-session with their own stores, and those
+//! in other languages.
 
 #![cfg(unix)]
 
@@ -25,7 +26,7 @@ pub use guard::Failure;
 pub use install::{install_npm, install_pip};
 pub use mariadb::MariaDb;
 pub use nats::Nats;
-pub use peer::Peer;
+pub use peer::{Peer, Sessions};
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Spoil, Way};
 pub use redis::Redis;

@@ -28,6 +28,16 @@ mod logout;
 mod orders;
 mod refresh;
 mod server;
+pub mod side_by_side;
+
+// The browser's cookies of signoff's own tests.
+#[path = "../../crates/signoff/tests/jar/date.rs"]
+mod date;
+#[path = "../../crates/signoff/tests/jar/jar.rs"]
+#[allow(dead_code, reason = "signoff's own tests use all of it")]
+mod jar;
+#[path = "../../crates/signoff/tests/jar/set_cookie.rs"]
+mod set_cookie;
 
 // The public interface is:
 pub use answer::Answer;

@@ -3,6 +3,7 @@
 //! Each server is a process with a runtime of one thread, bound to one core; the client is bound to the other. All answer the
 //! same words to `GET /private`.
 
+mod actix;
 mod load;
 mod serve;
 mod server;
@@ -11,7 +12,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use signoff_benches::{Contestant, Length, Series, Unit, claim, file_system, interleave, interleave_all, remark};
-use signoff_test_servers::{Peer, Redis};
+use signoff_test_servers::{Peer, Redis, Sessions};
 
 use load::{Line, Request, most, p99};
 use server::{Server, bind_to};
@@ -26,7 +27,10 @@ fn main() -> Result<(), Failure> {
     if args.next().as_deref() == Some("--serve") {
         let (Some(name), Some(place)) = (args.next(), args.next()) else { return Err("--serve NAME PLACE".into()) };
         bind_to(0);
-        return runtime()?.block_on(serve::run(&name, &place));
+        return match name.as_str() {
+            "actix" => actix_web::rt::System::new().block_on(actix::run(&place)),
+            name => runtime()?.block_on(serve::run(name, &place)),
+        };
     }
     let length = Length::from_args();
     let redis = Redis::start().map_err(|error| error.to_string())?;
@@ -35,8 +39,13 @@ fn main() -> Result<(), Failure> {
     // Threads of the servers inherit where their parent may run, so they are started first.
     let nothing = Server::start("nothing", place)?;
     let (jwt, opaque) = (Server::start("jwt", place)?, Server::start("opaque", place)?);
+    let actix = Server::start("actix", place)?;
     let by_hand = Server::start("redis", &redis.url())?;
-    let peers = [Server::peer("sqlite", place)?, Server::peer("moka", place)?];
+    let peers = [
+        Server::peer(Sessions::TowerSqlite(folder.path()))?,
+        Server::peer(Sessions::TowerCached(folder.path()))?,
+        Server::peer(Sessions::Actix(&redis.url()))?,
+    ];
     // These cannot bind themselves, and run where their parent does.
     bind_to(0);
     let fastify = Server::from(Peer::fastify()?);
@@ -64,6 +73,11 @@ fn main() -> Result<(), Failure> {
         Contestant::new("jsonwebtoken HS256 and Redis EXISTS by hand", round(&by_hand, bearer(&first(&by_hand)?))),
         Contestant::new("tower-sessions 0.14 on its SQLite store", round(&peers[0], cookie("id", &first(&peers[0])?))),
         Contestant::new("the same behind its moka store", round(&peers[1], cookie("id", &first(&peers[1])?))),
+        Contestant::new(
+            "signoff on actix-web, the same cookie",
+            round(&actix, cookie("__Host-signoff", &first(&actix)?)),
+        ),
+        Contestant::new("actix-session 0.11 on its Redis store", round(&peers[2], cookie("id", &first(&peers[2])?))),
         Contestant::new("Fastify 5.12, fast-jwt 6.3, EdDSA seen before", round(&fastify, bearer(&first(&fastify)?))),
         Contestant::new(
             "Express 5.3, jsonwebtoken 9.0 HS256, Redis EXISTS",
@@ -72,7 +86,7 @@ fn main() -> Result<(), Failure> {
         Contestant::new("Flask 3.1, Flask-JWT-Extended 4.7 HS256, Redis GET", round(&flask, bearer(&first(&flask)?))),
     ];
     let all = interleave_all("GET /private, whole services", Unit::PerSecond, length.pick(11, 5), contestants);
-    let [base, by_jwt, by_cookie, by_hand, sqlite, moka, ..] = all.as_slice() else {
+    let [base, by_jwt, by_cookie, by_hand, sqlite, moka, on_actix, actix_session, ..] = all.as_slice() else {
         return Err("too few series".into());
     };
     claim("web-jwt", by_jwt, base);
@@ -80,6 +94,7 @@ fn main() -> Result<(), Failure> {
     claim("web-redis", by_jwt, by_hand);
     claim("web-tower-sqlite", by_cookie, sqlite);
     claim("web-tower-moka", by_cookie, moka);
+    claim("web-actix-redis", on_actix, actix_session);
     slowest(&runtime, length, &opaque, &nothing, by_cookie)
 }
 

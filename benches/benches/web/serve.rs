@@ -1,6 +1,7 @@
 //! The servers, each a process: one `GET /private` with the same answer, behind nothing, behind signoff, and behind what people
 //! write by hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -14,15 +15,14 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 use signoff::web::Web;
-use signoff::{CookieSpec, Delivery, KeySet, Login, Settings, SigningKey, Signoff, Subject};
+use signoff::{CookieSpec, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Subject};
 use signoff_sqlx::SqliteStore;
 use signoff_tower::{Live, SignoffLayer, handlers};
 use tokio::net::TcpListener;
 
 use crate::Failure;
 
-/// Serves until the process ends, which its parent sees to. Prints the address.
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
+/// Serves until the process ends, which its parent sees to.
 pub(crate) async fn run(name: &str, place: &str) -> Result<(), Failure> {
     let router = match name {
         "nothing" => Router::new().route("/private", get(async || hello("alice"))),
@@ -32,21 +32,30 @@ pub(crate) async fn run(name: &str, place: &str) -> Result<(), Failure> {
         other => return Err(format!("no server {other}").into()),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
+    tell(listener.local_addr()?);
     axum::serve(ListenerWithoutDelay(listener), router).await?;
     Ok(())
 }
 
-fn hello(name: &str) -> String {
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+pub(crate) fn tell(address: SocketAddr) {
+    println!("{address}");
+}
+
+pub(crate) fn hello(name: &str) -> String {
     format!("Hello {name}, you have 42 EUR.")
 }
 
 /// As the README shows it, on a SQLite file.
-async fn ours(delivery: Delivery, place: &str) -> Result<Router, Failure> {
-    let store = SqliteStore::open(&format!("{place}/{delivery:?}.sqlite3")).await?;
+pub(crate) async fn open(delivery: Delivery, file: &str) -> Result<Signoff, Failure> {
+    let store = SqliteStore::open(file).await?;
     let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
     settings.delivery = delivery;
-    let signoff = Signoff::open(store, KeySet::new(SigningKey::generate()?), settings).await?;
+    Ok(Signoff::open(store, KeySet::new(SigningKey::generate()?), settings).await?)
+}
+
+async fn ours(delivery: Delivery, place: &str) -> Result<Router, Failure> {
+    let signoff = open(delivery, &format!("{place}/{delivery:?}.sqlite3")).await?;
     Ok(Router::new()
         .route("/private", get(async |live: Live| hello(live.subject())))
         .route("/logout", post(handlers::logout))
@@ -55,12 +64,15 @@ async fn ours(delivery: Delivery, place: &str) -> Result<Router, Failure> {
         .layer(Extension(signoff)))
 }
 
-/// A thousand logins.
 async fn tokens(Extension(signoff): Extension<Signoff>) -> Result<String, StatusCode> {
+    log_in_a_thousand(&signoff).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// The tokens, a line for each.
+pub(crate) async fn log_in_a_thousand(signoff: &Signoff) -> Result<String, Error> {
     let mut tokens = String::new();
     for _ in 0..1_000 {
-        let subject = Subject::new("alice").map_err(|_| StatusCode::BAD_REQUEST)?;
-        let issued = signoff.log_in(Login::new(subject)).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let issued = signoff.log_in(Login::new(Subject::new("alice")?)).await?;
         tokens += issued.token.expose();
         tokens.push('\n');
     }

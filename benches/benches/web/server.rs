@@ -1,12 +1,11 @@
 //! Servers as processes, each on one core.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 use signoff_benches::remark;
-use signoff_test_servers::Peer;
+use signoff_test_servers::{Peer, Sessions};
 
 use crate::Failure;
 
@@ -44,9 +43,9 @@ impl Server {
         Ok(Self { process: Process::Ours(process), address: address.trim().to_owned() })
     }
 
-    /// tower-sessions, which is a package of its own.
-    pub(crate) fn peer(store: &str, place: &str) -> Result<Self, Failure> {
-        let (peer, address) = Peer::measure(Path::new(place), store).map_err(|error| error.to_string())?;
+    /// What others do.
+    pub(crate) fn peer(sessions: Sessions<'_>) -> Result<Self, Failure> {
+        let (peer, address) = Peer::measure(sessions).map_err(|error| error.to_string())?;
         Ok(Self::from((peer, address)))
     }
 

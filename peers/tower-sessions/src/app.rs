@@ -1,16 +1,25 @@
 //! An application as anybody writes it on tower-sessions: a login, two changes that take their time, a logout.
 //!
-//! It does not know which store it is on: the peer runs it on SQLx, and signoff-tower's tests run the same file on signoff.
+//! It does not know which store it is on: the peer runs it on SQLx, and signoff's tests run the same file on signoff.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tower_sessions::session::Error;
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
 
 type Answer = Result<String, StatusCode>;
+
+/// How many requests have looked at their session, and then waited for what they are to keep in it.
+type Begun = State<Arc<AtomicUsize>>;
+
+/// With the prefix that makes browsers see to the attributes (RFC 6265bis, section 4.1.3).
+pub(crate) const COOKIE: &str = "__Host-id";
 
 /// The application on this store.
 pub(crate) fn app(store: impl SessionStore + Clone) -> Router {
@@ -19,8 +28,10 @@ pub(crate) fn app(store: impl SessionStore + Clone) -> Router {
         .route("/me", get(me))
         .route("/note", post(note))
         .route("/renew", post(renew))
+        .route("/begun", get(async |State(begun): Begun| begun.load(Ordering::SeqCst).to_string()))
         .route("/logout", post(log_out))
-        .layer(SessionManagerLayer::new(store))
+        .layer(SessionManagerLayer::new(store).with_name(COOKIE))
+        .with_state(Arc::default())
 }
 
 /// The name is the password.
@@ -35,16 +46,16 @@ async fn me(session: Session) -> Answer {
 }
 
 /// Sees who it is, receives what was written, and keeps it in the session.
-async fn note(session: Session, request: Request) -> Answer {
+async fn note(begun: Begun, session: Session, request: Request) -> Answer {
     let user = user(&session).await?;
-    session.insert("note", received(request).await?).await.map_err(failed)?;
+    session.insert("note", received(&begun, request).await?).await.map_err(failed)?;
     Ok(format!("kept for {user}"))
 }
 
 /// Sees who it is, receives something, and changes the session's id, as after a change of rights.
-async fn renew(session: Session, request: Request) -> Answer {
+async fn renew(begun: Begun, session: Session, request: Request) -> Answer {
     let user = user(&session).await?;
-    received(request).await?;
+    received(&begun, request).await?;
     session.cycle_id().await.map_err(failed)?;
     Ok(format!("renewed for {user}"))
 }
@@ -58,8 +69,8 @@ async fn user(session: &Session) -> Answer {
     session.get("user").await.map_err(failed)?.ok_or(StatusCode::UNAUTHORIZED)
 }
 
-/// A client that expects `100 Continue` gets it here, so it knows that the session has been looked at.
-async fn received(request: Request) -> Answer {
+async fn received(begun: &AtomicUsize, request: Request) -> Answer {
+    begun.fetch_add(1, Ordering::SeqCst);
     let bytes = to_bytes(request.into_body(), 1024).await.map_err(|_| StatusCode::BAD_REQUEST)?;
     String::from_utf8(bytes.into()).map_err(|_| StatusCode::BAD_REQUEST)
 }

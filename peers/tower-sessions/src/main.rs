@@ -1,4 +1,5 @@
-//! tower-sessions with its own store, as a process: `serve FILE`, `load FILE SESSIONS` or `measure FILE STORE`, on a SQLite file.
+//! tower-sessions with its own store, as a process: `serve FILE STORE`, `load FILE SESSIONS` or `measure FILE STORE`, on a
+//! SQLite file. `STORE` is `sqlite`, or `moka` for the same behind its cache.
 //!
 //! It ends with its standard input, so it never outlives whoever started it.
 
@@ -13,17 +14,18 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::io::AsyncReadExt;
 use tower_sessions::session::{Id, Record};
-use tower_sessions::{Session, SessionStore};
+use tower_sessions::{CachingSessionStore, Session, SessionStore};
+use tower_sessions_moka_store::MokaStore;
 use tower_sessions_sqlx_store::SqliteStore;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve", file] => serve(open(file).await?).await,
+        ["serve", file, store] => serve(open(file).await?, store).await,
         ["load", file, sessions] => load(open(file).await?, sessions.parse()?).await,
         ["measure", file, store] => measure::serve(open(file).await?, store).await,
-        _ => Err("serve FILE, load FILE SESSIONS, or measure FILE sqlite|moka".into()),
+        _ => Err("serve FILE sqlite|moka, load FILE SESSIONS, or measure FILE sqlite|moka".into()),
     }
 }
 
@@ -39,12 +41,22 @@ async fn open(file: &str) -> Result<SqliteStore, Box<dyn Error>> {
     Ok(store)
 }
 
+/// With its cache, as its documentation shows it.
+fn cached(store: SqliteStore) -> CachingSessionStore<MokaStore, SqliteStore> {
+    CachingSessionStore::new(MokaStore::new(Some(100_000)), store)
+}
+
 /// Prints the address, and serves until standard input ends.
-async fn serve(store: SqliteStore) -> Result<(), Box<dyn Error>> {
+async fn serve(store: SqliteStore, which: &str) -> Result<(), Box<dyn Error>> {
+    let router = match which {
+        "sqlite" => app::app(store),
+        "moka" => app::app(cached(store)),
+        other => return Err(format!("no store {other}").into()),
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     say(format_args!("{}", listener.local_addr()?))?;
     tokio::select! {
-        served = async { axum::serve(listener, app::app(store)).await } => served?,
+        served = async { axum::serve(listener, router).await } => served?,
         _ = async { tokio::io::stdin().read_to_end(&mut Vec::new()).await } => {}
     }
     Ok(())

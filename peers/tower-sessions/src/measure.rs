@@ -7,8 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::io::AsyncReadExt;
-use tower_sessions::{CachingSessionStore, Session, SessionManagerLayer, SessionStore};
-use tower_sessions_moka_store::MokaStore;
+use tower_sessions::{Session, SessionManagerLayer, SessionStore};
 use tower_sessions_sqlx_store::SqliteStore;
 
 /// Prints the address, and serves on the first core until standard input ends.
@@ -19,7 +18,7 @@ pub(crate) async fn serve(store: SqliteStore, which: &str) -> Result<(), Box<dyn
     let id = crate::create(&store, 7).await?.to_string();
     let router = match which {
         "sqlite" => private(store),
-        "moka" => private(CachingSessionStore::new(MokaStore::new(Some(100_000)), store)),
+        "moka" => private(crate::cached(store)),
         other => return Err(format!("no store {other}").into()),
     };
     let router = router.route("/tokens", get(async move || id));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Server, Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 use actix_web::web::{self, Bytes, Data, Path, resource};
 use actix_web::{Error, HttpResponse, HttpServer};
@@ -14,14 +14,22 @@ use signoff_web_suite::{Adapter, App};
 
 pub(crate) const ADAPTER: Adapter = Adapter(|app| Box::pin(serve(app)));
 
-/// On a thread with a runtime of actix-web, which ends with the process.
 async fn serve(app: App) -> SocketAddr {
+    on_a_thread(move || {
+        let server = HttpServer::new(move || site(app.clone())).workers(2).bind(("127.0.0.1", 0)).unwrap();
+        (server.addrs()[0], server.run())
+    })
+    .await
+}
+
+/// On a thread with a runtime of actix-web, which ends with the process.
+pub(crate) async fn on_a_thread(start: impl FnOnce() -> (SocketAddr, Server) + Send + 'static) -> SocketAddr {
     let (send, receive) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let server = HttpServer::new(move || site(app.clone())).workers(2).bind(("127.0.0.1", 0)).unwrap();
-            send.send(server.addrs()[0]).unwrap();
-            server.run().await
+            let (address, server) = start();
+            send.send(address).unwrap();
+            server.await
         })
     });
     receive.await.unwrap()

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod app;
+mod side_by_side;
 
 use signoff_web_suite::{for_each_test, tests};
 

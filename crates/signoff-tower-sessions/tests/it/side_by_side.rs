@@ -1,4 +1,4 @@
-//! One application, two stores: what a request does that was under way while its session was logged out.
+//! One application, and two stores under it: tower-sessions' own, and signoff.
 //!
 //! The application is `peers/tower-sessions/src/app.rs`, to the last byte the same in both columns. Somebody logs in and
 //! begins to send something; the server has seen who it is and waits for the rest. Meanwhile the person logs out, which is
@@ -8,101 +8,138 @@
 //! |---|---|---|
 //! | changes the session | 200; **logged in again**; the answer sets the old cookie anew | 500, no cookie, logged out |
 //! | changes the session's id | 200; **logged in again** under the new id, and the answer sets it | 500, no cookie, logged out |
+//!
+//! A logout on one of two nodes that share a database, and the cookie of somebody whom both have seen:
+//!
+//! | | on tower-sessions' own SQLx store | the same behind its cache | on signoff |
+//! |---|---|---|---|
+//! | on the other node | logged out | **logged in** | logged out |
+//!
+//! What a logout leaves in a browser that keeps to RFC 6265bis, of a cookie named `__Host-`:
+//!
+//! | by tower-sessions' layer | by the receipt of signoff |
+//! |---|---|
+//! | **the cookie** | nothing |
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use signoff::{KeySet, MemoryStore, Settings, SigningKey, Signoff, Subject};
-use signoff_test_servers::Peer;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::AppendHeaders;
+use axum::routing::post;
+use signoff::{
+    Algorithm, Cause, CookieLedger, CookieSpec, KeySet, MemoryStore, Settings, SigningKey, Signoff, Store, Subject,
+};
+use signoff_sqlx::{PostgresStore, ServerOptions};
+use signoff_test_servers::{Peer, Postgres, Sessions};
 use signoff_tower_sessions::TowerSessions;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use signoff_web_suite::side_by_side::{Cookie, Late, Left, log_in, log_in_and_out, log_out, log_out_meanwhile, me};
+use tower_sessions::{Session, SessionManagerLayer};
 
-use crate::http::{pair, send, serve};
+use crate::http::serve;
 
 #[path = "../../../../peers/tower-sessions/src/app.rs"]
 mod app;
 
-/// What came of it.
-#[derive(PartialEq, Eq, Debug)]
-struct Late {
-    /// Of the late answer.
-    status: u16,
-    /// What the late answer does to the browser's cookie.
-    cookie: Cookie,
-    /// What `/me` says to whoever kept the cookie from before the logout.
-    captured: u16,
+async fn on_signoff(store: impl Store) -> TowerSessions {
+    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
+    let settings = Settings::new("https://bank.example", "https://bank.example/api");
+    let signoff = Signoff::open(store, keys, settings).await.unwrap();
+    TowerSessions::new(signoff, |data| data.get("user").and_then(|user| user.as_str()).map(Subject::new).transpose())
 }
 
-#[derive(PartialEq, Eq, Debug)]
-enum Cookie {
-    /// It sets another one, for which `/me` says this.
-    Another(u16),
-    /// It sets the one that the logout had cleared.
-    Old,
-    Untouched,
+/// The peer in a process.
+fn on_its_own(sessions: Sessions<'_>) -> (Peer, SocketAddr) {
+    let (peer, address) = Peer::serve(sessions).unwrap();
+    (peer, address.parse().unwrap())
 }
 
 #[tokio::test]
 async fn on_signoff_a_late_request_brings_nothing_back() {
     for path in ["/note", "/renew"] {
-        let keys = KeySet::new(SigningKey::generate().unwrap());
-        let settings = Settings::new("https://bank.example", "https://bank.example/api");
-        let signoff = Signoff::open(MemoryStore::new(), keys, settings).await.unwrap();
-        let user = |data: &std::collections::HashMap<String, serde_json::Value>| {
-            data.get("user").and_then(|u| u.as_str()).map(Subject::new).transpose()
-        };
-        let store = TowerSessions::new(signoff.clone(), user);
-        let address = serve(app::app(store)).await;
-
-        let late = log_out_meanwhile(address, path).await;
+        let store = on_signoff(MemoryStore::new()).await;
+        let late = log_out_meanwhile(serve(app::app(store.clone())).await, path).await;
         assert_eq!(late, Late { status: 500, cookie: Cookie::Untouched, captured: 401 }, "{path}");
-        assert!(signoff.sessions(&Subject::new("alice").unwrap(), None).await.unwrap().is_empty(), "{path}");
+        let alice = Subject::new("alice").unwrap();
+        assert!(store.signoff().sessions(&alice, None).await.unwrap().is_empty(), "{path}");
     }
 }
 
 #[tokio::test]
 async fn on_its_own_store_a_late_request_logs_in_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (_peer, address) = Peer::serve(folder.path()).unwrap();
-    let address = address.parse().unwrap();
+    let (_peer, address) = on_its_own(Sessions::TowerSqlite(folder.path()));
     let changed = log_out_meanwhile(address, "/note").await;
     assert_eq!(changed, Late { status: 200, cookie: Cookie::Old, captured: 200 });
     let renewed = log_out_meanwhile(address, "/renew").await;
     assert_eq!(renewed, Late { status: 200, cookie: Cookie::Another(200), captured: 401 });
 }
 
-/// Logs in, begins a request, logs out, and lets the request end.
-async fn log_out_meanwhile(address: SocketAddr, path: &str) -> Late {
-    let login = send(address, "POST", "/login", "", "alice").await;
-    let cookie = login.cookie.unwrap();
-    assert_eq!(me(address, &cookie).await, 200);
-
-    let mut late = TcpStream::connect(address).await.unwrap();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nContent-Length: 4\r\n\
-         Expect: 100-continue\r\nConnection: close\r\n\r\n"
-    );
-    late.write_all(head.as_bytes()).await.unwrap();
-    let mut go_on = [0; 25];
-    late.read_exact(&mut go_on).await.unwrap();
-    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-
-    let logout = send(address, "POST", "/logout", &cookie, "").await;
-    assert_eq!((logout.status, me(address, &cookie).await), (200, 401));
-
-    late.write_all(b"late").await.unwrap();
-    let mut answer = String::new();
-    late.read_to_string(&mut answer).await.unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let set = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).map(pair);
-    let cookie_after = match set {
-        None => Cookie::Untouched,
-        Some(set) if set == cookie => Cookie::Old,
-        Some(set) => Cookie::Another(me(address, &set).await),
-    };
-    Late { status, cookie: cookie_after, captured: me(address, &cookie).await }
+/// What the other of two nodes says to somebody whom both have seen, after the logout on one.
+async fn on_the_other_node([one, other]: [SocketAddr; 2]) -> u16 {
+    let cookie = log_in(one).await;
+    assert_eq!(me(other, &cookie).await, 200);
+    assert_eq!((log_out(one, &cookie).await, me(one, &cookie).await), (200, 401));
+    me(other, &cookie).await
 }
 
-async fn me(address: SocketAddr, cookie: &str) -> u16 {
-    send(address, "GET", "/me", cookie, "").await.status
+#[tokio::test]
+async fn on_signoff_a_logout_holds_on_the_other_node() {
+    let database = Postgres::shared().unwrap().database().unwrap();
+    let options = ServerOptions::new().shared(Duration::from_secs(30));
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let store = PostgresStore::open_with(&database, &options).await.unwrap();
+        nodes.push(serve(app::app(on_signoff(store).await)).await);
+    }
+    assert_eq!(on_the_other_node([nodes[0], nodes[1]]).await, 401);
+}
+
+#[tokio::test]
+async fn behind_its_cache_the_other_node_does_not_hear_of_a_logout() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sessions, other) in [(Sessions::TowerSqlite(folder.path()), 401), (Sessions::TowerCached(folder.path()), 200)]
+    {
+        let nodes = [on_its_own(sessions), on_its_own(sessions)];
+        let addresses = nodes.each_ref().map(|(_, address)| *address);
+        assert_eq!(on_the_other_node(addresses).await, other, "{sessions:?}");
+    }
+}
+
+/// The logout that `docs/tower-sessions.md` shows.
+async fn log_out_by_receipt(
+    State((store, ledger)): State<(TowerSessions, CookieLedger)>,
+    session: Session,
+) -> Result<AppendHeaders<Vec<(&'static str, String)>>, StatusCode> {
+    let id = session.id().ok_or(StatusCode::UNAUTHORIZED)?;
+    let receipt = store.log_out(id, Cause::logout()).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    session.flush().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(AppendHeaders(receipt.headers(&ledger, None)))
+}
+
+#[tokio::test]
+async fn by_the_receipt_a_browser_forgets_a_host_cookie() {
+    let store = on_signoff(MemoryStore::new()).await;
+    let ledger = CookieLedger::new(CookieSpec::host("id").unwrap());
+    let app = Router::new()
+        .route("/logout", post(log_out_by_receipt))
+        .with_state((store.clone(), ledger))
+        .layer(SessionManagerLayer::new(store.clone()).with_name(app::COOKIE))
+        .fallback_service(app::app(store));
+    let left = log_in_and_out(serve(app).await, || ()).await;
+    assert_eq!(left, Left { status: 200, cookie: false, captured: 401 });
+}
+
+/// tower-sessions 0.14.0 in the peer and 0.15.0 here: their layer clears without `Secure`.
+#[tokio::test]
+async fn by_its_layer_alone_a_browser_keeps_a_host_cookie() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_peer, v0_14) = on_its_own(Sessions::TowerSqlite(folder.path()));
+    let v0_15 = serve(app::app(tower_sessions::MemoryStore::default())).await;
+    for address in [v0_14, v0_15] {
+        let left = log_in_and_out(address, || ()).await;
+        assert_eq!(left, Left { status: 200, cookie: true, captured: 401 });
+    }
 }
