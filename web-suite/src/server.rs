@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use signoff::web::Web;
 use signoff::{CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
 
 use crate::answer::Answer;
-use crate::app::{App, Gate};
+use crate::app::{App, Gate, ROUTES};
+use crate::site::Site;
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 
@@ -74,55 +76,33 @@ impl Setup {
         let web = (self.web)(Web::new(signoff.clone(), self.cookie));
         let gate = Arc::new(Gate::default());
         let address = (self.adapter.0)(App { web, gate: Arc::clone(&gate) }).await;
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Server { signoff, switch, clock, address, client, gate }
+        let site = Site::new(address.to_string(), &ROUTES, ());
+        Server { signoff, switch, clock, site, gate }
     }
 }
 
+/// A site of which the tests hold the inside.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) signoff: Signoff,
     pub(crate) switch: Switch,
     pub(crate) clock: ManualClock,
-    pub(crate) address: SocketAddr,
-    pub(crate) client: reqwest::Client,
+    pub(crate) site: Site,
     pub(crate) gate: Arc<Gate>,
 }
 
-impl Server {
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
+impl Deref for Server {
+    type Target = Site;
 
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl Server {
     pub(crate) async fn log_in(&self, name: &str) -> String {
         let issued = self.signoff.log_in(Login::new(Subject::new(name).unwrap()).device("Test")).await.unwrap();
         issued.token.expose().to_owned()
-    }
-
-    /// A request with headers, as `Name: value` lines.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
-        self.post(method, path, headers, String::new()).await
-    }
-
-    /// A request with a body.
-    pub(crate) async fn post(&self, method: &str, path: &str, headers: &[&str], body: String) -> Answer {
-        let mut request = self.client.request(method.parse().unwrap(), self.url(path));
-        for header in headers {
-            let (name, value) = header.split_once(": ").unwrap();
-            request = request.header(name, value);
-        }
-        let request = if body.is_empty() { request } else { request.body(body) };
-        Answer::read(request.send().await.unwrap()).await
-    }
-
-    /// A form by `POST`.
-    pub(crate) async fn submit(&self, path: &str, headers: &[&str], form: &str) -> Answer {
-        let headers = [headers, &["Content-Type: application/x-www-form-urlencoded"]].concat();
-        self.post("POST", path, &headers, form.to_owned()).await
-    }
-
-    pub(crate) async fn status(&self, method: &str, path: &str, headers: &[&str]) -> u16 {
-        self.send(method, path, headers).await.status
     }
 
     /// A request that is held up within its handler.
