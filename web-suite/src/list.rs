@@ -114,6 +114,7 @@ macro_rules! for_each_test {
                 an_application_may_keep_its_storage
                 a_bearer_token_logs_out_without_touching_cookies
                 every_cookie_presented_is_logged_out
+                cookies_of_the_past_are_logged_out_and_cleared
                 logout_is_for_post_from_our_own_pages
                 without_a_credential_of_ours_nothing_is_cleared
                 a_store_that_does_not_confirm_is_a_503_that_clears_nothing

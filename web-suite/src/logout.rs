@@ -1,8 +1,8 @@
 //! The handlers that log out: statuses, headers and bodies, byte for byte where it matters.
 
-use signoff::Delivery;
 use signoff::test_util::Fault;
 use signoff::web::Web;
+use signoff::{CookieLedger, CookieSpec, Delivery};
 
 use crate::server::{Adapter, BOTH, CLEARED, bearer, cookie};
 use crate::site::Place;
@@ -74,6 +74,27 @@ pub(crate) async fn every_cookie_presented_is_logged_out(place: impl Place) {
     assert_eq!(answer.status, 200);
     for token in [one, two] {
         assert_eq!(site.private(&site.cookie(&token)).await.0, 401);
+    }
+}
+
+pub(crate) async fn cookies_of_the_past_are_logged_out_and_cleared(adapter: Adapter) {
+    for delivery in BOTH {
+        for path in ["/logout", "/logout/everywhere"] {
+            let mut setup = adapter.setup(delivery);
+            let past = CookieSpec::unprefixed("sid", "/app", None).unwrap();
+            setup.cookies = CookieLedger::new(CookieSpec::host("sid").unwrap()).retired(past).unwrap();
+            let server = setup.start().await;
+            let (mine, past) = (server.log_in("alice").await, server.log_in("alice").await);
+            assert_eq!(server.status("GET", "/private", &[&format!("Cookie: sid={past}")]).await, 401);
+            let both = format!("{}; sid={past}", cookie(&mine));
+            assert_eq!(server.send("GET", "/private", &[&both]).await.body, "alice");
+            let answer = server.send("POST", path, &[&both, "Sec-Fetch-Site: same-origin"]).await;
+            let cleared = CLEARED.replace("__Host-sid=; Path=/;", "sid=; Path=/app;");
+            assert_eq!((answer.status, answer.all("set-cookie")), (200, vec![CLEARED.to_owned(), cleared]));
+            for token in [&mine, &past] {
+                assert_eq!(server.status("GET", "/private", &[&bearer(token)]).await, 401, "{path} {delivery:?}");
+            }
+        }
     }
 }
 

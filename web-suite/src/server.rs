@@ -11,7 +11,7 @@ use std::time::Duration;
 use signoff::test_util::{FailingStore, ManualClock, Switch};
 use signoff::time::Timestamp;
 use signoff::web::Web;
-use signoff::{CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
+use signoff::{CookieLedger, CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
 
 use crate::answer::Answer;
 use crate::app::{App, Gate, ROUTES};
@@ -44,7 +44,7 @@ impl Adapter {
             settings,
             store: MemoryStore::new(),
             key: SigningKey::generate().unwrap(),
-            cookie: CookieSpec::host("sid").unwrap(),
+            cookies: CookieLedger::new(CookieSpec::host("sid").unwrap()),
             web: |web| web,
         }
     }
@@ -62,7 +62,7 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) store: MemoryStore,
     pub(crate) key: SigningKey,
-    pub(crate) cookie: CookieSpec,
+    pub(crate) cookies: CookieLedger,
     pub(crate) web: fn(Web) -> Web,
 }
 
@@ -73,7 +73,7 @@ impl Setup {
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000).unwrap());
         let (keys, time) = (KeySet::new(self.key), Arc::new(clock.clone()));
         let signoff = Signoff::open_with_clock(store, keys, self.settings, time).await.unwrap();
-        let web = (self.web)(Web::new(signoff.clone(), self.cookie));
+        let web = (self.web)(Web::new(signoff.clone(), self.cookies));
         let gate = Arc::new(Gate::default());
         let address = (self.adapter.0)(App { web, gate: Arc::clone(&gate) }).await;
         let site = Site::new(address.to_string(), &ROUTES, ());
