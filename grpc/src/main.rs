@@ -9,6 +9,8 @@
 mod bank;
 mod text;
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use signoff::web::Web;
 use signoff::{CookieSpec, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
@@ -33,15 +35,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let alice = Login::new(Subject::new("alice")?).scope("accounts");
     let token = signoff.log_in(alice).await?.token;
     let bank = Bank(Endpoint::try_from(format!("http://{address}"))?.connect().await?);
-    let credential = Some(token.expose());
-    tell("Balance, with no token", bank.call("Balance", None).await);
-    tell("Balance, with a wrong one", bank.call("Balance", Some("garbage")).await);
+    let credential = &[token.expose()];
+    tell("Balance, with no token", bank.call("Balance", &[]).await);
+    tell("Balance, with a wrong one", bank.call("Balance", &["garbage"]).await);
+    tell("Balance, with two at once", bank.call("Balance", &[token.expose(), token.expose()]).await);
     tell("Balance, as alice", bank.call("Balance", credential).await);
     tell("Transfer, without that scope", bank.call("Transfer", credential).await);
     let mut rates = bank.stream("Rates", credential).await?;
     tell("Rates, the first", rates.next().await.ok_or("it has ended")?);
     tell("Logout", bank.call("Logout", credential).await);
-    tell("Rates, the next", rates.next().await.ok_or("it has ended")?);
+    // It would have gone on for as long as the connection.
+    let next = tokio::time::timeout(Duration::from_secs(10), rates.next()).await?;
+    tell("Rates, the next", next.ok_or("it has ended")?);
     tell("Balance, with that token", bank.call("Balance", credential).await);
     tell("Rates, with that token", bank.stream("Rates", credential).await.map(|_| "open".to_owned()));
     Ok(())
@@ -58,14 +63,14 @@ fn tell(what: &str, answer: Result<String, Status>) {
 struct Bank(Channel);
 
 impl Bank {
-    async fn call(&self, method: &str, token: Option<&str>) -> Result<String, Status> {
+    async fn call(&self, method: &str, tokens: &[&str]) -> Result<String, Status> {
         let (mut client, path) = self.ready(method).await?;
-        client.unary(request(token)?, path, Text).await.map(Response::into_inner)
+        client.unary(request(tokens)?, path, Text).await.map(Response::into_inner)
     }
 
-    async fn stream(&self, method: &str, token: Option<&str>) -> Result<Streaming<String>, Status> {
+    async fn stream(&self, method: &str, tokens: &[&str]) -> Result<Streaming<String>, Status> {
         let (mut client, path) = self.ready(method).await?;
-        client.server_streaming(request(token)?, path, Text).await.map(Response::into_inner)
+        client.server_streaming(request(tokens)?, path, Text).await.map(Response::into_inner)
     }
 
     async fn ready(&self, method: &str) -> Result<(Grpc<Channel>, axum::http::uri::PathAndQuery), Status> {
@@ -76,11 +81,11 @@ impl Bank {
     }
 }
 
-fn request(token: Option<&str>) -> Result<Request<String>, Status> {
+fn request(tokens: &[&str]) -> Result<Request<String>, Status> {
     let mut request = Request::new(String::new());
-    if let Some(token) = token {
+    for token in tokens {
         let value = format!("Bearer {token}").parse();
-        request.metadata_mut().insert("authorization", value.map_err(|_| Status::invalid_argument("no token"))?);
+        request.metadata_mut().append("authorization", value.map_err(|_| Status::invalid_argument("no token"))?);
     }
     Ok(request)
 }

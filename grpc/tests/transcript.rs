@@ -7,6 +7,7 @@ fn each_call_gets_what_it_has_to() {
     let lines = [
         "Balance, with no token        Unauthenticated (16): unauthenticated",
         "Balance, with a wrong one     Unauthenticated (16): invalid_token",
+        "Balance, with two at once     Internal (13): grpc-status header missing, mapped from HTTP status code 400",
         "Balance, as alice             alice has 42 EUR",
         "Transfer, without that scope  PermissionDenied (7): insufficient_scope",
         "Rates, the first              1 EUR is 1.08 USD",
