@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `GET /private`, `GET /optional`, `GET /public` | `Live`, `Option<Live>`, neither: the person, `nobody`, `anybody` |
 //! | `GET /patient` | as `/private`, in a layer of its own with `Fenced::ReadThrough` |
+//! | `GET /broken` | inside the layer something looks at the verdict and fails, with 418 |
+//! | `GET /socket`, `GET /socket/optional` | `Live`, `Option<Live>`; a WebSocket that echoes, to the end of `Auth::until_over` |
 //! | `POST /slow-save`, `GET /says` | [`App::slow_save`], [`App::says`], both for `Live` |
 //! | `GET /says/public` | [`App::says`], without a look at who asks |
 //! | `GET /events` | `Live`; the event `open`, and the end with `Auth::until_over` |
@@ -26,6 +28,21 @@ use signoff::{Context, Live, Login, StepUp, Subject, Update};
 use tokio::sync::Notify;
 
 use crate::server::COOKIE;
+use crate::site::{Carried, Post, Routes};
+
+pub(crate) const ROUTES: Routes = Routes {
+    cookie: COOKIE,
+    private: "/private",
+    optional: Some("/optional"),
+    public: "/public",
+    sessions: "/sessions",
+    who: str::to_owned,
+    log_in: |user, carried| {
+        let carrier = if carried == Carried::Cookie { "cookie" } else { "body" };
+        Post { path: format!("/login/{user}/{carrier}"), json: String::new() }
+    },
+    step_up: |_| Post { path: "/step-up/accounts/cookie".to_owned(), json: String::new() },
+};
 
 /// What an adapter serves.
 #[derive(Clone, Debug)]

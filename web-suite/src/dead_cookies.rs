@@ -5,6 +5,7 @@ use std::time::Duration;
 use signoff::{Cause, Delivery, Scope};
 
 use crate::server::{Adapter, BOTH, CLEARED, COOKIE, bearer, cookie};
+use crate::site::Place;
 
 pub(crate) async fn what_is_put_back_around_the_layer_is_gone_with_the_next_request(adapter: Adapter) {
     for delivery in BOTH {
@@ -20,6 +21,26 @@ pub(crate) async fn what_is_put_back_around_the_layer_is_gone_with_the_next_requ
             let answer = server.send("GET", next, &[&cookie]).await;
             assert_eq!(answer.all("set-cookie"), [CLEARED], "{next} {delivery:?}");
             assert_eq!(answer.status, if next == "/public" { 200 } else { 401 });
+        }
+    }
+}
+
+pub(crate) async fn a_cookie_of_an_ended_session_is_taken_from_the_browser(place: impl Place) {
+    for delivery in BOTH {
+        let site = place.open(delivery).await;
+        let token = site.log_in_by_http("alice").await;
+        let cookie = site.cookie(&token);
+        assert!(site.send("GET", site.routes.private, &[&cookie]).await.all("set-cookie").is_empty());
+        // By a program that has the same token, so that the browser does not hear of it.
+        assert_eq!(site.status("POST", "/logout", &[&bearer(&token)]).await, 200);
+        for (path, status) in [(site.routes.private, 401), (site.routes.public, 200)] {
+            let answer = site.send("GET", path, &[&cookie]).await;
+            assert_eq!(
+                (answer.status, answer.all("set-cookie")),
+                (status, vec![site.cleared()]),
+                "{path} {delivery:?}"
+            );
+            assert_eq!(answer.all("cache-control"), ["no-store"]);
         }
     }
 }

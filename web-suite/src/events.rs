@@ -7,9 +7,9 @@ use signoff::{Cause, Scope};
 use crate::server::{Adapter, BOTH, Server, cookie};
 
 /// How long an answer may stay open after its token is over.
-const SOON: Duration = Duration::from_secs(1);
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
-async fn open(server: &Server, token: &str) -> reqwest::Response {
+pub(crate) async fn open(server: &Server, token: &str) -> reqwest::Response {
     let header = cookie(token);
     let request = server.client.get(server.url("/events")).header("cookie", header.strip_prefix("Cookie: ").unwrap());
     let mut response = request.send().await.unwrap();
@@ -23,7 +23,7 @@ async fn is_open(response: &mut reqwest::Response) -> bool {
     tokio::time::timeout(Duration::from_millis(300), response.chunk()).await.is_err()
 }
 
-async fn assert_ends(mut response: reqwest::Response, why: &str) {
+pub(crate) async fn assert_ends(mut response: reqwest::Response, why: &str) {
     let end = tokio::time::timeout(SOON, response.chunk()).await;
     assert!(end.unwrap_or_else(|_| panic!("still open: {why}")).unwrap().is_none(), "{why}");
 }

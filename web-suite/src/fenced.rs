@@ -7,7 +7,9 @@ use signoff::store::Hints;
 use signoff::test_util::Fault;
 use signoff::{Algorithm, Cause, Delivery, Error, KeySet, MemoryStore, Reach, SigningKey, Signoff};
 
-use crate::server::{Adapter, BOTH, Server, bearer};
+use crate::events;
+use crate::server::{Adapter, BOTH, Server, bearer, cookie};
+use crate::socket::Socket;
 
 /// So long that the node does not renew its lease before a test is over.
 const LEASE: Duration = Duration::from_secs(600);
@@ -56,5 +58,21 @@ pub(crate) async fn routes_reject_or_read_through(adapter: Adapter) {
         assert_eq!(statuses(&dead).await, [503, 401], "{delivery:?}");
         server.switch.fail(0, u64::MAX, Fault::Refuse);
         assert_eq!(statuses(&alive).await, [503, 503], "it cannot be read");
+    }
+}
+
+pub(crate) async fn what_stays_open_ends(adapter: Adapter) {
+    for delivery in BOTH {
+        let (server, _elsewhere) = start(adapter, delivery).await;
+        let token = server.log_in("alice").await;
+        let stream = events::open(&server, &token).await;
+        let mut socket = Socket::open(&server, "/socket", &[&cookie(&token)]).await.unwrap();
+        socket.assert_echoes("open").await;
+        server.clock.advance(LEASE + Duration::from_secs(1));
+        // Not the code of a logout: another node may know better.
+        socket.assert_is_closed(1013, events::SOON, "fenced").await;
+        events::assert_ends(stream, "fenced").await;
+        assert_eq!(Socket::open(&server, "/socket", &[&cookie(&token)]).await.map(drop), Err(503));
+        assert_eq!(server.status("GET", "/events", &[&cookie(&token)]).await, 503);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signoff::test_util::Fault;
-use signoff::{Cause, CookieSpec, Delivery};
+use signoff::{Cause, CookieLedger, CookieSpec, Delivery};
 
 use crate::server::{Adapter, BOTH, CLEARED, COOKIE, Server, bearer, cookie};
 
@@ -50,7 +50,7 @@ pub(crate) async fn a_cookie_of_which_nothing_is_known_is_left_out(adapter: Adap
 
 async fn rolling(adapter: Adapter) -> Server {
     let mut setup = adapter.setup(Delivery::Opaque);
-    setup.cookie = CookieSpec::host("sid").unwrap().max_age(Duration::from_secs(86_400));
+    setup.cookies = CookieLedger::new(CookieSpec::host("sid").unwrap().max_age(Duration::from_secs(86_400)));
     setup.start().await
 }
 

@@ -1,7 +1,8 @@
 //! The HTTP tests that every adapter of signoff's web side must pass: one list, run against each.
 //!
 //! An adapter serves the routes of an [`App`] and names the function that does so; [`for_each_test`] makes a test of each
-//! function here. What the handlers of the routes do stands in [`App`], so that adapters only convert.
+//! function here. What the handlers of the routes do stands in [`App`], so that adapters only convert. The functions that look
+//! from outside alone, [`for_each_test_from_outside`], run against applications with [routes](Routes) of their own as well.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ mod app;
 mod caches;
 mod csrf;
 mod dead_cookies;
+mod errors;
 mod events;
 mod fenced;
 mod form;
@@ -29,6 +31,9 @@ mod orders;
 mod refresh;
 mod server;
 pub mod side_by_side;
+mod site;
+mod socket;
+mod sockets;
 
 // The browser's cookies of signoff's own tests.
 #[path = "../../crates/signoff/tests/jar/date.rs"]
@@ -42,5 +47,6 @@ mod set_cookie;
 // The public interface is:
 pub use answer::Answer;
 pub use app::{App, Gate};
-pub use list::run;
+pub use list::{run, run_from_outside};
 pub use server::{Adapter, COOKIE};
+pub use site::{Carried, Place, Post, Routes, Site};

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::server::Adapter;
+use crate::site::Place;
 
 /// Makes a `#[tokio::test]` of each test, so that the runner lists them by their names. To be passed to `for_each_test`.
 #[macro_export]
@@ -13,6 +14,19 @@ macro_rules! tests {
             #[tokio::test]
             async fn $test() {
                 $crate::run(stringify!($module), stringify!($test), $adapter).await;
+            }
+        )*}
+    )*};
+}
+
+/// As [`tests`], of those that look from outside alone. To be passed to `for_each_test_from_outside`.
+#[macro_export]
+macro_rules! tests_from_outside {
+    ([$place:expr] $($module:ident { $($test:ident)* })*) => {$(
+        mod $module {$(
+            #[tokio::test]
+            async fn $test() {
+                $crate::run_from_outside(stringify!($module), stringify!($test), $place).await;
             }
         )*}
     )*};
@@ -48,8 +62,12 @@ macro_rules! for_each_test {
                 a_renewed_cookie_has_a_token_of_its_own
             }
             dead_cookies {
+                a_cookie_of_an_ended_session_is_taken_from_the_browser
                 what_is_put_back_around_the_layer_is_gone_with_the_next_request
                 a_cookie_whose_session_may_live_is_kept
+            }
+            errors {
+                an_error_from_within_is_looked_over_as_well
             }
             events {
                 an_event_stream_ends_with_its_session
@@ -57,6 +75,7 @@ macro_rules! for_each_test {
             }
             fenced {
                 routes_reject_or_read_through
+                what_stays_open_ends
             }
             form {
                 it_ends_on_a_page_of_the_list
@@ -88,12 +107,14 @@ macro_rules! for_each_test {
                 wherever_the_store_fails_nobody_is_told_a_lie
                 stepping_up_gives_another_id_and_token
                 all_other_sessions_are_ended
+                others_that_may_live_on_are_not_told_as_ended
             }
             logout {
                 a_logout_answers_with_everything_that_clears_the_browser
                 an_application_may_keep_its_storage
                 a_bearer_token_logs_out_without_touching_cookies
                 every_cookie_presented_is_logged_out
+                cookies_of_the_past_are_logged_out_and_cleared
                 logout_is_for_post_from_our_own_pages
                 without_a_credential_of_ours_nothing_is_cleared
                 a_store_that_does_not_confirm_is_a_503_that_clears_nothing
@@ -109,6 +130,44 @@ macro_rules! for_each_test {
                 a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor
                 a_refresh_token_logs_out
             }
+            sockets {
+                a_socket_ends_with_its_session
+                without_a_session_there_is_no_socket
+                a_page_of_another_site_gets_no_socket
+            }
+        }
+    };
+}
+
+/// As [`for_each_test`], with those of its tests that need nothing but a [`Place`].
+#[macro_export]
+macro_rules! for_each_test_from_outside {
+    ($then:ident, $($argument:tt)*) => {
+        $then! {
+            [$($argument)*]
+            access {
+                who_gets_in
+                all_bad_credentials_get_the_same_answer
+                two_methods_at_once_are_a_bad_request
+                hostile_headers_are_refused
+                keys_and_module_are_served
+            }
+            dead_cookies {
+                a_cookie_of_an_ended_session_is_taken_from_the_browser
+            }
+            login {
+                whoever_logs_in_ends_the_session_that_the_browser_had
+                stepping_up_gives_another_id_and_token
+                all_other_sessions_are_ended
+            }
+            logout {
+                a_logout_answers_with_everything_that_clears_the_browser
+                a_bearer_token_logs_out_without_touching_cookies
+                every_cookie_presented_is_logged_out
+                logout_is_for_post_from_our_own_pages
+                without_a_credential_of_ours_nothing_is_cleared
+                devices_are_listed_and_ended
+            }
         }
     };
 }
@@ -122,12 +181,24 @@ macro_rules! find {
     };
 }
 
+type Found = Option<Pin<Box<dyn Future<Output = ()>>>>;
+
 /// Runs a test of the list.
 ///
 /// # Panics
 ///
 /// When it fails, and when there is no such test.
 pub async fn run(module: &str, test: &str, adapter: Adapter) {
-    let found: Option<Pin<Box<dyn Future<Output = ()>>>> = for_each_test!(find, module, test, adapter);
+    let found: Found = for_each_test!(find, module, test, adapter);
+    found.unwrap_or_else(|| panic!("there is no test {module}::{test}")).await;
+}
+
+/// Runs a test of the list that looks from outside alone.
+///
+/// # Panics
+///
+/// When it fails, and when there is no such test.
+pub async fn run_from_outside(module: &str, test: &str, place: impl Place + 'static) {
+    let found: Found = for_each_test_from_outside!(find, module, test, place);
     found.unwrap_or_else(|| panic!("there is no test {module}::{test}")).await;
 }

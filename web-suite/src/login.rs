@@ -5,14 +5,15 @@ use signoff::refresh::Refresh;
 use signoff::test_util::Fault;
 
 use crate::server::{Adapter, BOTH, bearer, cookie};
+use crate::site::Place;
 
 const OURS: &str = "Sec-Fetch-Site: same-origin";
 
-pub(crate) async fn whoever_logs_in_ends_the_session_that_the_browser_had(adapter: Adapter) {
+pub(crate) async fn whoever_logs_in_ends_the_session_that_the_browser_had(place: impl Place) {
     for delivery in BOTH {
-        let server = adapter.start(delivery).await;
-        let planted = cookie(&server.log_in("mallory").await);
-        let answer = server.send("POST", "/login/alice/cookie", &[&planted, OURS]).await;
+        let site = place.open(delivery).await;
+        let planted = site.cookie(&site.log_in_by_http("bob").await);
+        let answer = site.log_in_by_cookie("alice", &[&planted, OURS]).await;
         let set = answer.all("set-cookie");
         assert_eq!((answer.status, set.len(), answer.all("cache-control")), (200, 1, vec!["no-store".to_owned()]));
         assert!(set[0].ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"));
@@ -20,14 +21,14 @@ pub(crate) async fn whoever_logs_in_ends_the_session_that_the_browser_had(adapte
         assert!(answer.json()["expires_in"].as_u64().unwrap() > 0);
         let mine = format!("Cookie: {}", answer.cookie());
         assert!(mine != planted && !answer.body.contains(mine.split_once('=').unwrap().1));
-        assert_eq!(server.status("GET", "/private", &[&planted]).await, 401);
-        assert_eq!(server.send("GET", "/private", &[&mine]).await.body, "alice");
+        assert_eq!(site.private(&planted).await.0, 401);
+        assert_eq!(site.private(&mine).await, (200, Some("alice".to_owned())));
         for from in ["Sec-Fetch-Site: cross-site", "Origin: https://evil.example"] {
-            let refused = server.send("POST", "/login/mallory/cookie", &[&mine, from]).await;
+            let refused = site.log_in_by_cookie("bob", &[&mine, from]).await;
             assert_eq!(refused.status, 403);
             refused.assert_clears_nothing(from);
         }
-        assert_eq!(server.send("GET", "/private", &[&mine]).await.body, "alice");
+        assert_eq!(site.private(&mine).await, (200, Some("alice".to_owned())));
     }
 }
 
@@ -78,53 +79,62 @@ pub(crate) async fn wherever_the_store_fails_nobody_is_told_a_lie(adapter: Adapt
     }
 }
 
-pub(crate) async fn stepping_up_gives_another_id_and_token(adapter: Adapter) {
+pub(crate) async fn stepping_up_gives_another_id_and_token(place: impl Place) {
     for delivery in BOTH {
-        let server = adapter.start(delivery).await;
-        let (token, path) = (server.log_in("alice").await, "/step-up/accounts/cookie");
-        let old = cookie(&token);
+        let site = place.open(delivery).await;
+        let token = site.log_in_by_http("alice").await;
+        let old = site.cookie(&token);
         let id = async |cookie: &str| {
-            let listed = server.send("GET", "/sessions", &[cookie]).await.json();
+            let listed = site.send("GET", site.routes.sessions, &[cookie]).await.json();
             assert_eq!(listed["sessions"].as_array().unwrap().len(), 1);
             listed["sessions"][0]["id"].as_str().unwrap().to_owned()
         };
         let before = id(&old).await;
-        assert_eq!(server.status("POST", path, &[&old, "Sec-Fetch-Site: cross-site"]).await, 403);
-        let answer = server.send("POST", path, &[&old, OURS]).await;
+        assert_eq!(site.step_up("alice", &[&old, "Sec-Fetch-Site: cross-site"]).await.status, 403);
+        let answer = site.step_up("alice", &[&old, OURS]).await;
         assert_eq!((answer.status, answer.all("cache-control")), (200, vec!["no-store".to_owned()]));
         let new = format!("Cookie: {}", answer.cookie());
         assert_ne!(id(&new).await, before);
         for dead in [&old, &bearer(&token)] {
-            let refused = server.send("POST", path, &[dead, OURS]).await;
+            let refused = site.step_up("alice", &[dead, OURS]).await;
             assert_eq!((refused.status, &*refused.body), (401, r#"{"error":"invalid_token"}"#));
         }
-        assert_eq!(server.status("POST", path, &[OURS]).await, 401);
+        assert_eq!(site.step_up("alice", &[OURS]).await.status, 401);
     }
 }
 
-pub(crate) async fn all_other_sessions_are_ended(adapter: Adapter) {
+pub(crate) async fn all_other_sessions_are_ended(place: impl Place) {
     for delivery in BOTH {
-        let server = adapter.start(delivery).await;
+        let site = place.open(delivery).await;
         let mut tokens = Vec::new();
         for name in ["alice", "alice", "alice", "bob"] {
-            tokens.push(cookie(&server.log_in(name).await));
+            tokens.push(site.cookie(&site.log_in_by_http(name).await));
         }
         let statuses = async || {
             let mut statuses = Vec::new();
             for cookie in &tokens {
-                statuses.push(server.status("GET", "/private", &[cookie]).await);
+                statuses.push(site.private(cookie).await.0);
             }
             statuses
         };
-        let refused = server.status("DELETE", "/sessions", &[&tokens[0], "Sec-Fetch-Site: cross-site"]).await;
+        let path = site.routes.sessions;
+        let refused = site.status("DELETE", path, &[&tokens[0], "Sec-Fetch-Site: cross-site"]).await;
         assert_eq!((refused, statuses().await), (403, vec![200; 4]));
-        server.switch.fail(0, u64::MAX, Fault::Refuse);
-        assert_eq!(server.status("DELETE", "/sessions", &[&tokens[0], OURS]).await, 503);
-        server.switch.heal();
-        let answer = server.send("DELETE", "/sessions", &[&tokens[0], OURS]).await;
+        let answer = site.send("DELETE", path, &[&tokens[0], OURS]).await;
         assert_eq!((answer.status, &*answer.body), (200, r#"{"ended":2}"#));
         answer.assert_clears_nothing("this browser stays signed in");
         assert_eq!(statuses().await, [200, 401, 401, 200], "{delivery:?}");
-        assert_eq!(server.status("DELETE", "/sessions", &[OURS]).await, 401);
+        assert_eq!(site.status("DELETE", path, &[OURS]).await, 401);
     }
+}
+
+pub(crate) async fn others_that_may_live_on_are_not_told_as_ended(adapter: Adapter) {
+    let server = adapter.start(Delivery::Opaque).await;
+    let (mine, other) = (cookie(&server.log_in("alice").await), cookie(&server.log_in("alice").await));
+    assert_eq!(server.status("GET", "/private", &[&mine]).await, 200);
+    server.switch.fail(0, u64::MAX, Fault::Refuse);
+    assert_eq!(server.status("DELETE", "/sessions", &[&mine, OURS]).await, 503);
+    server.switch.heal();
+    assert_eq!(server.send("DELETE", "/sessions", &[&mine, OURS]).await.body, r#"{"ended":1}"#);
+    assert_eq!(server.status("GET", "/private", &[&other]).await, 401);
 }

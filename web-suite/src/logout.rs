@@ -2,23 +2,24 @@
 
 use signoff::test_util::Fault;
 use signoff::web::Web;
-use signoff::{Delivery, Subject};
+use signoff::{CookieLedger, CookieSpec, Delivery};
 
-use crate::server::{Adapter, BOTH, CLEARED, COOKIE, bearer, cookie};
+use crate::server::{Adapter, BOTH, CLEARED, bearer, cookie};
+use crate::site::Place;
 
-pub(crate) async fn a_logout_answers_with_everything_that_clears_the_browser(adapter: Adapter) {
+pub(crate) async fn a_logout_answers_with_everything_that_clears_the_browser(place: impl Place) {
     for delivery in BOTH {
         for (path, proof) in [
             ("/logout", "Sec-Fetch-Site: same-origin".to_owned()),
             ("/logout/everywhere", "Sec-Fetch-Site: same-origin".to_owned()),
             ("/logout", "Origin: http://HOST".to_owned()),
         ] {
-            let server = adapter.start(delivery).await;
-            let (token, sibling) = (server.log_in("alice").await, server.log_in("alice").await);
-            let proof = proof.replace("HOST", &server.address.to_string());
-            let answer = server.send("POST", path, &[&cookie(&token), &proof]).await;
+            let site = place.open(delivery).await;
+            let (token, sibling) = (site.log_in_by_http("alice").await, site.log_in_by_http("alice").await);
+            let proof = proof.replace("HOST", &site.address);
+            let answer = site.send("POST", path, &[&site.cookie(&token), &proof]).await;
             assert_eq!(answer.status, 200);
-            assert_eq!(answer.all("set-cookie"), [CLEARED]);
+            assert_eq!(answer.all("set-cookie"), [site.cleared()]);
             assert_eq!(answer.all("clear-site-data"), ["\"storage\""]);
             assert_eq!(answer.all("cache-control"), ["no-store"]);
             assert_eq!(answer.all("content-type"), ["application/json; charset=utf-8"]);
@@ -32,13 +33,13 @@ pub(crate) async fn a_logout_answers_with_everything_that_clears_the_browser(ada
             assert_eq!(json["logout_id"].as_str().unwrap().len(), 22);
             assert_eq!(json.as_object().unwrap().len(), 4);
 
-            assert_eq!(server.status("GET", "/private", &[&cookie(&token)]).await, 401);
-            let sibling = server.status("GET", "/private", &[&cookie(&sibling)]).await;
+            assert_eq!(site.private(&site.cookie(&token)).await.0, 401);
+            let sibling = site.private(&site.cookie(&sibling)).await.0;
             assert_eq!(sibling, if path == "/logout" { 200 } else { 401 });
-            let again = server.send("POST", path, &[&cookie(&token), &proof]).await;
+            let again = site.send("POST", path, &[&site.cookie(&token), &proof]).await;
             assert_eq!(
                 (again.status, again.all("set-cookie")),
-                (200, vec![CLEARED.to_owned()]),
+                (200, vec![site.cleared()]),
                 "a lost answer is repeated"
             );
         }
@@ -55,33 +56,55 @@ pub(crate) async fn an_application_may_keep_its_storage(adapter: Adapter) {
     assert!(answer.all("clear-site-data").is_empty());
 }
 
-pub(crate) async fn a_bearer_token_logs_out_without_touching_cookies(adapter: Adapter) {
-    let server = adapter.start(Delivery::Jwt).await;
-    let token = server.log_in("alice").await;
-    let answer = server.send("POST", "/logout", &[&bearer(&token)]).await;
+pub(crate) async fn a_bearer_token_logs_out_without_touching_cookies(place: impl Place) {
+    let site = place.open(Delivery::Jwt).await;
+    let token = site.log_in_by_http("alice").await;
+    let answer = site.send("POST", "/logout", &[&bearer(&token)]).await;
     assert_eq!(answer.status, 200);
     assert!(answer.all("set-cookie").is_empty() && answer.all("clear-site-data").is_empty());
-    assert_eq!(server.status("GET", "/private", &[&bearer(&token)]).await, 401);
+    assert_eq!(site.private(&bearer(&token)).await.0, 401);
 }
 
-pub(crate) async fn every_cookie_presented_is_logged_out(adapter: Adapter) {
-    let server = adapter.start(Delivery::Opaque).await;
-    let (one, two) = (server.log_in("alice").await, server.log_in("alice").await);
-    let planted = [format!("Cookie: {COOKIE}={one}"), format!("Cookie: {COOKIE}={two}; {COOKIE}=garbage")];
-    let answer = server.send("POST", "/logout", &[&planted[0], &planted[1]]).await;
+pub(crate) async fn every_cookie_presented_is_logged_out(place: impl Place) {
+    let site = place.open(Delivery::Opaque).await;
+    let (one, two) = (site.log_in_by_http("alice").await, site.log_in_by_http("alice").await);
+    let name = site.routes.cookie;
+    let planted = [site.cookie(&one), format!("Cookie: {name}={two}; {name}=garbage")];
+    let answer = site.send("POST", "/logout", &[&planted[0], &planted[1]]).await;
     assert_eq!(answer.status, 200);
     for token in [one, two] {
-        assert_eq!(server.status("GET", "/private", &[&cookie(&token)]).await, 401);
+        assert_eq!(site.private(&site.cookie(&token)).await.0, 401);
     }
 }
 
-pub(crate) async fn logout_is_for_post_from_our_own_pages(adapter: Adapter) {
-    let server = adapter.start(Delivery::Jwt).await;
-    let token = server.log_in("alice").await;
-    let cookie = cookie(&token);
+pub(crate) async fn cookies_of_the_past_are_logged_out_and_cleared(adapter: Adapter) {
+    for delivery in BOTH {
+        for path in ["/logout", "/logout/everywhere"] {
+            let mut setup = adapter.setup(delivery);
+            let past = CookieSpec::unprefixed("sid", "/app", None).unwrap();
+            setup.cookies = CookieLedger::new(CookieSpec::host("sid").unwrap()).retired(past).unwrap();
+            let server = setup.start().await;
+            let (mine, past) = (server.log_in("alice").await, server.log_in("alice").await);
+            assert_eq!(server.status("GET", "/private", &[&format!("Cookie: sid={past}")]).await, 401);
+            let both = format!("{}; sid={past}", cookie(&mine));
+            assert_eq!(server.send("GET", "/private", &[&both]).await.body, "alice");
+            let answer = server.send("POST", path, &[&both, "Sec-Fetch-Site: same-origin"]).await;
+            let cleared = CLEARED.replace("__Host-sid=; Path=/;", "sid=; Path=/app;");
+            assert_eq!((answer.status, answer.all("set-cookie")), (200, vec![CLEARED.to_owned(), cleared]));
+            for token in [&mine, &past] {
+                assert_eq!(server.status("GET", "/private", &[&bearer(token)]).await, 401, "{path} {delivery:?}");
+            }
+        }
+    }
+}
+
+pub(crate) async fn logout_is_for_post_from_our_own_pages(place: impl Place) {
+    let site = place.open(Delivery::Jwt).await;
+    let token = site.log_in_by_http("alice").await;
+    let cookie = site.cookie(&token);
     for path in ["/logout", "/logout/everywhere"] {
         for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
-            let answer = server.send(method, path, &[&cookie]).await;
+            let answer = site.send(method, path, &[&cookie]).await;
             assert_eq!((answer.status, answer.all("allow")), (405, vec!["POST".to_owned()]), "{method}");
         }
         for from in [
@@ -94,24 +117,24 @@ pub(crate) async fn logout_is_for_post_from_our_own_pages(adapter: Adapter) {
             "Content-Type: text/plain",
             "Sec-Purpose: prefetch",
         ] {
-            let answer = server.send("POST", path, &[&cookie, from]).await;
+            let answer = site.send("POST", path, &[&cookie, from]).await;
             assert_eq!(answer.status, 403, "{from}");
             assert_eq!(answer.all("vary"), ["Sec-Fetch-Site, Origin"]);
             answer.assert_clears_nothing(from);
         }
     }
-    assert_eq!(server.status("GET", "/private", &[&cookie]).await, 200, "the session is untouched");
+    assert_eq!(site.private(&cookie).await.0, 200, "the session is untouched");
     // A script that says nothing of its origin: logged out, but no page is cleared.
-    let answer = server.send("POST", "/logout", &[&cookie]).await;
+    let answer = site.send("POST", "/logout", &[&cookie]).await;
     assert_eq!((answer.status, answer.all("clear-site-data").len()), (200, 0));
 }
 
-pub(crate) async fn without_a_credential_of_ours_nothing_is_cleared(adapter: Adapter) {
-    let server = adapter.start(Delivery::Jwt).await;
-    let theirs = adapter.start(Delivery::Jwt).await.log_in("alice").await;
-    for header in ["X-None: x".to_owned(), cookie("garbage"), cookie(&theirs), bearer(&theirs)] {
+pub(crate) async fn without_a_credential_of_ours_nothing_is_cleared(place: impl Place) {
+    let site = place.open(Delivery::Jwt).await;
+    let theirs = place.open(Delivery::Jwt).await.log_in_by_http("alice").await;
+    for header in ["X-None: x".to_owned(), site.cookie("garbage"), site.cookie(&theirs), bearer(&theirs)] {
         for path in ["/logout", "/logout/everywhere"] {
-            let answer = server.send("POST", path, &[&header, "Sec-Fetch-Site: same-origin"]).await;
+            let answer = site.send("POST", path, &[&header, "Sec-Fetch-Site: same-origin"]).await;
             assert_eq!(answer.status, 401);
             answer.assert_clears_nothing(path);
         }
@@ -144,36 +167,37 @@ pub(crate) async fn a_store_that_does_not_confirm_is_a_503_that_clears_nothing(a
     }
 }
 
-pub(crate) async fn devices_are_listed_and_ended(adapter: Adapter) {
+pub(crate) async fn devices_are_listed_and_ended(place: impl Place) {
     for delivery in BOTH {
-        let server = adapter.start(delivery).await;
+        let site = place.open(delivery).await;
         let (mine, other, bob) =
-            (server.log_in("alice").await, server.log_in("alice").await, server.log_in("bob").await);
-        let cookie = cookie(&mine);
-        let list = async || server.send("GET", "/sessions", &[&cookie]).await;
+            (site.log_in_by_http("alice").await, site.log_in_by_http("alice").await, site.log_in_by_http("bob").await);
+        let (cookie, path) = (site.cookie(&mine), site.routes.sessions);
+        let list = async || site.send("GET", path, &[&cookie]).await;
         let answer = list().await;
         assert!(!answer.body.contains(&mine) && !answer.body.contains(&other));
         let listed = answer.json()["sessions"].as_array().unwrap().clone();
         assert_eq!(listed.len(), 2);
         let id =
             |current: bool| listed.iter().find(|s| s["current"] == current).unwrap()["id"].as_str().unwrap().to_owned();
-        let theirs = server.signoff.sessions(&Subject::new("bob").unwrap(), None).await.unwrap()[0].id;
+        let theirs = site.send("GET", path, &[&bearer(&bob)]).await.json();
+        let theirs = theirs["sessions"][0]["id"].as_str().unwrap();
 
-        for missing in ["x", &"A".repeat(22), &theirs.to_string()] {
-            assert_eq!(server.status("DELETE", &format!("/sessions/{missing}"), &[&cookie]).await, 404);
+        for missing in ["x", &"A".repeat(22), theirs] {
+            assert_eq!(site.status("DELETE", &format!("{path}/{missing}"), &[&cookie]).await, 404);
         }
-        let path = format!("/sessions/{}", id(false));
-        assert_eq!(server.status("DELETE", &path, &[&cookie, "Sec-Fetch-Site: cross-site"]).await, 403);
-        let ended = server.send("DELETE", &path, &[&cookie, "Sec-Fetch-Site: same-origin"]).await;
+        let device = format!("{path}/{}", id(false));
+        assert_eq!(site.status("DELETE", &device, &[&cookie, "Sec-Fetch-Site: cross-site"]).await, 403);
+        let ended = site.send("DELETE", &device, &[&cookie, "Sec-Fetch-Site: same-origin"]).await;
         assert_eq!((ended.status, ended.json()["status"].as_str()), (200, Some("destroyed")));
         assert!(ended.all("set-cookie").is_empty(), "this browser stays signed in");
-        assert_eq!(server.status("GET", "/private", &[&crate::server::cookie(&other)]).await, 401);
-        assert_eq!(server.status("GET", "/private", &[&crate::server::cookie(&bob)]).await, 200);
+        assert_eq!(site.private(&site.cookie(&other)).await.0, 401);
+        assert_eq!(site.private(&site.cookie(&bob)).await.0, 200);
         assert_eq!(list().await.json()["sessions"].as_array().unwrap().len(), 1);
 
-        let path = format!("/sessions/{}", id(true));
-        let ended = server.send("DELETE", &path, &[&cookie, "Sec-Fetch-Site: same-origin"]).await;
-        assert_eq!((ended.status, ended.all("set-cookie")), (200, vec![CLEARED.to_owned()]));
+        let device = format!("{path}/{}", id(true));
+        let ended = site.send("DELETE", &device, &[&cookie, "Sec-Fetch-Site: same-origin"]).await;
+        assert_eq!((ended.status, ended.all("set-cookie")), (200, vec![site.cleared()]));
         assert_eq!(list().await.status, 401);
     }
 }

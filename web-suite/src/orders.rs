@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use signoff::test_util::Fault;
-use signoff::{CookieSpec, Delivery};
+use signoff::{CookieLedger, CookieSpec, Delivery};
 
 use crate::answer::Answer;
 use crate::server::{Adapter, COOKIE, Server};
@@ -61,7 +61,7 @@ impl Jar {
 async fn start(adapter: Adapter, sets: Sets) -> (Server, Jar) {
     let mut setup = adapter.setup(if sets == Sets::Roll { Delivery::Opaque } else { Delivery::Jwt });
     if sets == Sets::Roll {
-        setup.cookie = CookieSpec::host("sid").unwrap().max_age(Duration::from_secs(86_400));
+        setup.cookies = CookieLedger::new(CookieSpec::host("sid").unwrap().max_age(Duration::from_secs(86_400)));
     }
     let (server, mut jar) = (setup.start().await, Jar::default());
     let token = server.log_in("alice").await;

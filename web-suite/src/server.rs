@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use signoff::test_util::{FailingStore, ManualClock, Switch};
 use signoff::time::Timestamp;
 use signoff::web::Web;
-use signoff::{CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
+use signoff::{CookieLedger, CookieSpec, Delivery, KeySet, Login, MemoryStore, Settings, SigningKey, Signoff, Subject};
 
 use crate::answer::Answer;
-use crate::app::{App, Gate};
+use crate::app::{App, Gate, ROUTES};
+use crate::site::Site;
 
 pub(crate) const BOTH: [Delivery; 2] = [Delivery::Jwt, Delivery::Opaque];
 
@@ -42,7 +44,7 @@ impl Adapter {
             settings,
             store: MemoryStore::new(),
             key: SigningKey::generate().unwrap(),
-            cookie: CookieSpec::host("sid").unwrap(),
+            cookies: CookieLedger::new(CookieSpec::host("sid").unwrap()),
             web: |web| web,
         }
     }
@@ -60,7 +62,7 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) store: MemoryStore,
     pub(crate) key: SigningKey,
-    pub(crate) cookie: CookieSpec,
+    pub(crate) cookies: CookieLedger,
     pub(crate) web: fn(Web) -> Web,
 }
 
@@ -71,58 +73,36 @@ impl Setup {
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000).unwrap());
         let (keys, time) = (KeySet::new(self.key), Arc::new(clock.clone()));
         let signoff = Signoff::open_with_clock(store, keys, self.settings, time).await.unwrap();
-        let web = (self.web)(Web::new(signoff.clone(), self.cookie));
+        let web = (self.web)(Web::new(signoff.clone(), self.cookies));
         let gate = Arc::new(Gate::default());
         let address = (self.adapter.0)(App { web, gate: Arc::clone(&gate) }).await;
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Server { signoff, switch, clock, address, client, gate }
+        let site = Site::new(address.to_string(), &ROUTES, ());
+        Server { signoff, switch, clock, site, gate }
     }
 }
 
+/// A site of which the tests hold the inside.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) signoff: Signoff,
     pub(crate) switch: Switch,
     pub(crate) clock: ManualClock,
-    pub(crate) address: SocketAddr,
-    pub(crate) client: reqwest::Client,
+    pub(crate) site: Site,
     pub(crate) gate: Arc<Gate>,
 }
 
-impl Server {
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
+impl Deref for Server {
+    type Target = Site;
 
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl Server {
     pub(crate) async fn log_in(&self, name: &str) -> String {
         let issued = self.signoff.log_in(Login::new(Subject::new(name).unwrap()).device("Test")).await.unwrap();
         issued.token.expose().to_owned()
-    }
-
-    /// A request with headers, as `Name: value` lines.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
-        self.post(method, path, headers, String::new()).await
-    }
-
-    /// A request with a body.
-    pub(crate) async fn post(&self, method: &str, path: &str, headers: &[&str], body: String) -> Answer {
-        let mut request = self.client.request(method.parse().unwrap(), self.url(path));
-        for header in headers {
-            let (name, value) = header.split_once(": ").unwrap();
-            request = request.header(name, value);
-        }
-        let request = if body.is_empty() { request } else { request.body(body) };
-        Answer::read(request.send().await.unwrap()).await
-    }
-
-    /// A form by `POST`.
-    pub(crate) async fn submit(&self, path: &str, headers: &[&str], form: &str) -> Answer {
-        let headers = [headers, &["Content-Type: application/x-www-form-urlencoded"]].concat();
-        self.post("POST", path, &headers, form.to_owned()).await
-    }
-
-    pub(crate) async fn status(&self, method: &str, path: &str, headers: &[&str]) -> u16 {
-        self.send(method, path, headers).await.status
     }
 
     /// A request that is held up within its handler.

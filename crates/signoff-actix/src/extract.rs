@@ -16,8 +16,8 @@ use crate::request::{Auth, Fields};
 /// * no credential: 401; a bad one: 401 `invalid_token`; an outage: 503.
 ///
 /// `Option<Live>` is `None` without a credential. With a bad one it is `None` as well, because actix-web makes it of whatever
-/// an extractor says; but "logged out" must never be mistaken for "anonymous", so a successful answer (2xx) to such a request
-/// is replaced by the refusal. A handler that changes something for nobody asks [`Auth`] instead.
+/// an extractor says; but "logged out" must never be mistaken for "anonymous", so a successful answer (2xx, or the 101 of a
+/// WebSocket) to such a request is replaced by the refusal. A handler that changes something for nobody asks [`Auth`] instead.
 #[derive(Clone, Debug)]
 pub struct Live(Arc<signoff::Live>);
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage};
 use signoff::web::{self, Web};
 
@@ -115,10 +116,11 @@ where
     }
 }
 
-/// The answer, unless it is a success for somebody who was refused: then `Option` made nobody of them.
+/// The answer, unless it is a success, or a WebSocket, for somebody who was refused: then `Option` made nobody of them.
 fn not_for_nobody<B>(auth: &Auth, answer: ServiceResponse<B>) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let lets_in = answer.status().is_success() || answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     match auth.refusal() {
-        Some(refusal) if answer.status().is_success() => answer.into_response(response(refusal)).map_into_right_body(),
+        Some(refusal) if lets_in => answer.into_response(response(refusal)).map_into_right_body(),
         _ => answer.map_into_left_body(),
     }
 }

@@ -1,4 +1,4 @@
-//! A guard around routes of axum.
+//! A guard around routes of axum, and of tonic, which has axum's.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
+use http::header::CONTENT_TYPE;
 use signoff::web::Guard;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,7 +15,8 @@ use tower_service::Service;
 use crate::answer::response;
 use crate::request::{Auth, Fields};
 
-/// Puts the demands of a [`Guard`] before routes. [`SignoffLayer`](crate::SignoffLayer) must be around it.
+/// Puts the demands of a [`Guard`] before routes. [`SignoffLayer`](crate::SignoffLayer) must be around it. A gRPC call is refused with
+/// a gRPC status.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -77,7 +79,14 @@ where
         };
         match self.guard.check(auth, request.method().as_str(), &Fields::from(&request)) {
             Ok(()) => Box::pin(self.inner.call(request)),
+            Err(answer) if is_grpc(&request) => Box::pin(std::future::ready(Ok(response(answer.to_grpc())))),
             Err(answer) => Box::pin(std::future::ready(Ok(response(answer)))),
         }
     }
+}
+
+/// `application/grpc`, and with what encodes the messages, `application/grpc+proto`. Not `application/grpc-web`.
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+    kind.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }

@@ -20,7 +20,7 @@ impl Signoff {
     /// event stream.
     ///
     /// It returns within a tenth of a second after `verify` began to refuse the token. All that wait share one timer, and each
-    /// looks only after something was revoked. The idle end of a session is not looked at; a connection that is used should
+    /// looks only after something was revoked, and once a minute at the clock. The idle end of a session is not looked at; a connection that is used should
     /// [say so](Signoff::touch).
     ///
     /// ```
@@ -114,8 +114,11 @@ async fn look(shared: Arc<Shared>, replica: Arc<Replica>, member: Option<Arc<Mem
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
-    use crate::{Cause, KeySet, Login, MemoryStore, Settings, SigningKey, Subject};
+    use crate::{Cause, KeySet, Login, MemoryStore, Scope, Settings, SigningKey, Subject};
 
     /// On a runtime that ends while others wait, as a worker of a web server may.
     #[test]
@@ -146,5 +149,57 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(waiting, out).0 }).await
         });
         assert_eq!(why.unwrap(), Rejection::Revoked);
+    }
+
+    async fn log_in(signoff: &Signoff, name: &str) -> Arc<Live> {
+        let issued = signoff.log_in(Login::new(Subject::new(name).unwrap())).await.unwrap();
+        Arc::new(signoff.verify(issued.token.expose()).unwrap())
+    }
+
+    /// The time is tokio's own here, and passes as fast as there is nothing to do.
+    #[test]
+    fn a_thousand_that_wait_cost_nothing() {
+        const MANY: usize = 1_000;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let polls = Arc::new(AtomicUsize::new(0));
+        let polled = || polls.swap(0, Ordering::SeqCst);
+        let (signoff, waiting) = runtime.block_on(async {
+            let settings = Settings::new("https://bank.example", "https://bank.example/api");
+            let signoff = Signoff::open(MemoryStore::new(), KeySet::new(SigningKey::generate().unwrap()), settings);
+            let signoff = signoff.await.unwrap();
+            let mut waiting = Vec::new();
+            for n in 0..MANY {
+                let (signoff, live, polls) =
+                    (signoff.clone(), log_in(&signoff, &n.to_string()).await, Arc::clone(&polls));
+                waiting.push(tokio::spawn(async move {
+                    let mut over = std::pin::pin!(signoff.until_over(&live));
+                    poll_fn(|task| {
+                        polls.fetch_add(1, Ordering::SeqCst);
+                        over.as_mut().poll(task)
+                    })
+                    .await
+                }));
+            }
+            // The logins are revocations of nothing, and the first look is a change.
+            tokio::time::sleep(2 * LOOK).await;
+            (signoff, waiting)
+        });
+        polled();
+        let pass = |time| runtime.block_on(async move { tokio::time::sleep(time).await });
+        let cost = allocation_counter::measure(|| pass(Duration::from_secs(50)));
+        assert_eq!((polled(), cost.count_total), (0, 0), "nothing happens");
+        pass(Duration::from_secs(20));
+        assert_eq!(polled(), MANY, "each has looked at the clock once");
+
+        let ends = async |subject: &str| {
+            let _ = signoff.revoke(Scope::Subject(subject), Cause::logout()).await.unwrap();
+            tokio::time::sleep(2 * LOOK).await;
+        };
+        runtime.block_on(ends("alice"));
+        assert_eq!(polled(), MANY, "each has looked once at what was revoked");
+        assert!(!waiting.iter().any(tokio::task::JoinHandle::is_finished), "it was not theirs");
+        runtime.block_on(ends("7"));
+        let ended: Vec<_> = (0..MANY).filter(|n| waiting[*n].is_finished()).collect();
+        assert_eq!((polled(), ended), (MANY, vec![7]));
     }
 }

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorImATeapot;
 use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path, resource};
-use actix_web::{Error, HttpResponse, HttpServer};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpServer};
+use actix_ws::{CloseCode, Message, MessageStream, Session};
 use futures_util::stream::{self, StreamExt};
-use signoff::web::Fenced;
+use signoff::web::{Fenced, close_code};
 use signoff_actix::{Auth, FromOurPages, GuardLayer, Live, Replied, SignoffLayer, handlers};
 use signoff_web_suite::{Adapter, App};
 
@@ -65,6 +68,9 @@ fn site(
                 .service(resource("/says").get(async |_: Live, app: Data<App>| says(&app).await))
                 .service(resource("/says/public").get(async |app: Data<App>| says(&app).await))
                 .service(resource("/events").get(events))
+                .service(resource("/broken").get(around).wrap(from_fn(broken)))
+                .service(resource("/socket").get(socket))
+                .service(resource("/socket/optional").get(optional_socket))
                 .service(resource("/login/{user}/{carrier}").post(log_in))
                 .service(resource("/step-up/{scope}/{carrier}").post(step_up))
                 .service(resource("/sessions").get(handlers::sessions).delete(handlers::end_other_sessions))
@@ -131,4 +137,52 @@ async fn events(_: Live, auth: Auth) -> HttpResponse {
     let over = stream::once(async move { auth.until_over().await }).filter_map(async |_| None);
     let events = stream::iter([Ok::<_, Error>(Bytes::from_static(b"data: open\n\n"))]).chain(over);
     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
+}
+
+/// What asks who it is, for a log, say, and fails.
+async fn broken(auth: Auth, _: ServiceRequest, _: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+    let _ = auth.live();
+    Err(ErrorImATeapot("broken"))
+}
+
+async fn socket(_: Live, auth: Auth, request: HttpRequest, body: web::Payload) -> Result<HttpResponse, Error> {
+    echo(auth, &request, body)
+}
+
+async fn optional_socket(
+    _: Option<Live>,
+    auth: Auth,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Error> {
+    echo(auth, &request, body)
+}
+
+fn echo(auth: Auth, request: &HttpRequest, body: web::Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(request, body)?;
+    actix_web::rt::spawn(async move {
+        let why = tokio::select! {
+            why = auth.until_over() => why,
+            () = answer(&mut session, &mut messages) => return,
+        };
+        if session.close(Some(CloseCode::from(close_code(why)).into())).await.is_ok() {
+            // Until the other end has answered, or hung up.
+            while let Some(Ok(_)) = messages.next().await {}
+        }
+    });
+    Ok(response)
+}
+
+/// Until the other end closes.
+async fn answer(session: &mut Session, messages: &mut MessageStream) {
+    while let Some(Ok(message)) = messages.next().await {
+        let sent = match message {
+            Message::Text(text) => session.text(text).await,
+            Message::Close(_) => return,
+            _ => Ok(()),
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
 }

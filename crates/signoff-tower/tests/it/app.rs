@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use futures_util::stream::{self, StreamExt};
-use signoff::web::Fenced;
+use signoff::web::{Fenced, close_code};
 use signoff_tower::{Auth, FromOurPages, GuardLayer, Live, Replied, SignoffLayer, handlers};
 use signoff_web_suite::{Adapter, App};
 
@@ -43,6 +44,12 @@ fn router(app: App) -> Router {
         .route("/says", get(async |_: Live, State(app): State<App>| AppendHeaders(named(app.says().await))))
         .route("/says/public", get(async |State(app): State<App>| AppendHeaders(named(app.says().await))))
         .route("/events", get(events))
+        .route("/broken", get(async || "never").layer(middleware::from_fn(broken)))
+        .route("/socket", get(async |_: Live, auth: Auth, upgrade: WebSocketUpgrade| echo(auth, upgrade)))
+        .route(
+            "/socket/optional",
+            get(async |_: Option<Live>, auth: Auth, upgrade: WebSocketUpgrade| echo(auth, upgrade)),
+        )
         .route("/login/{user}/{carrier}", post(log_in))
         .route("/step-up/{scope}/{carrier}", post(step_up))
         .route("/sessions", get(handlers::sessions).delete(handlers::end_other_sessions))
@@ -99,6 +106,36 @@ async fn events(_: Live, auth: Auth) -> Response {
     let over = stream::once(async move { auth.until_over().await }).filter_map(async |_| None);
     let events = stream::iter([Ok::<_, std::io::Error>("data: open\n\n")]).chain(over);
     ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()
+}
+
+async fn broken(auth: Auth, _: Request, _: Next) -> Response {
+    let _ = auth.live();
+    (StatusCode::IM_A_TEAPOT, "broken").into_response()
+}
+
+fn echo(auth: Auth, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async move |mut socket| {
+        let why = tokio::select! {
+            why = auth.until_over() => why,
+            () = answer(&mut socket) => return,
+        };
+        let frame = CloseFrame { code: close_code(why), reason: "".into() };
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            // Until the other end has answered, or hung up.
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    })
+}
+
+/// Until the other end closes.
+async fn answer(socket: &mut WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if let Message::Text(_) = message
+            && socket.send(message).await.is_err()
+        {
+            return;
+        }
+    }
 }
 
 async fn put_back(State(app): State<App>, request: Request, next: Next) -> Response {

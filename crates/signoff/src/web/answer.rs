@@ -76,6 +76,24 @@ impl Answer {
         }
     }
 
+    /// The status of a gRPC call that is refused so: `UNAUTHENTICATED` is 16.
+    pub const fn grpc_status(&self) -> u8 {
+        match self {
+            Self::InvalidRequest | Self::SeveralMethods => 3,
+            Self::NotFound => 5,
+            Self::CrossSite | Self::Csrf | Self::InsufficientScope(_) => 7,
+            Self::Unavailable => 14,
+            Self::InsufficientAuthentication(_) | Self::InvalidToken | Self::Unauthenticated => 16,
+        }
+    }
+
+    /// The answer to a gRPC call: the status in the head, and no body. (Clients make something of an HTTP status only while no body
+    /// follows that they take for messages.)
+    pub fn to_grpc(&self) -> Reply {
+        let reply = Reply::new(200, "application/grpc", "");
+        reply.with("grpc-status", self.grpc_status().to_string()).with("grpc-message", self.word())
+    }
+
     /// The challenge of RFC 6750, section 3, where there is one.
     fn challenge(&self) -> Option<String> {
         match self {

@@ -51,6 +51,7 @@ mod guard;
 mod late;
 mod login;
 mod logout;
+mod origin;
 mod over;
 mod reply;
 mod request;
@@ -68,8 +69,10 @@ pub use form::{Form, MAX_FORM};
 pub use guard::Guard;
 pub use late::{Finish, Late, SetCookie, Written};
 pub use login::Carrier;
+pub use origin::FromOurPages;
+pub use over::close_code;
 pub use reply::Reply;
-pub use request::{Auth, FromOurPages, Head, Ready, Unread};
+pub use request::{Auth, Head, Ready, Unread};
 
 /// What an application decides about its web side. Cheap to clone.
 #[derive(Clone, Debug)]

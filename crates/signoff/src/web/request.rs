@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Answer, Csrf, Fenced, Form, Reply, Web};
+use super::{Answer, Fenced, Reply, Web, origin};
 use crate::cookie::{self, Presented};
-use crate::site::{self, Credentials, Fetch, SameOrigin};
+use crate::site::Credentials;
 use crate::{Context, CookieSpec, Denied, Live, Rejection, Signoff};
 
 /// A request as an adapter shows it.
@@ -34,19 +34,9 @@ struct Inner {
     all: Option<Result<Vec<Presented>, Rejection>>,
     /// `None` when there was no credential.
     verdict: Option<Result<Arc<Live>, Denied>>,
+    is_hijack: bool,
     used: AtomicBool,
     gave_csrf_token: AtomicBool,
-}
-
-/// Proof that no other site caused a state-changing request, as far as a browser can be believed.
-#[derive(Debug)]
-pub struct FromOurPages(Option<SameOrigin>);
-
-impl FromOurPages {
-    /// Proof that a page of our own sent it; `None` for a bearer token, or a script that says nothing of its origin.
-    pub const fn proof(&self) -> Option<&SameOrigin> {
-        self.0.as_ref()
-    }
 }
 
 impl Auth {
@@ -83,9 +73,9 @@ impl Auth {
     }
 
     fn new(web: Web, read: Read, verdict: Option<Result<Arc<Live>, Denied>>) -> Self {
-        let Read { credentials, all } = read;
+        let Read { credentials, all, is_hijack } = read;
         let (used, gave_csrf_token) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { web, credentials, all, verdict, used, gave_csrf_token }))
+        Self(Arc::new(Inner { web, credentials, all, verdict, is_hijack, used, gave_csrf_token }))
     }
 
     /// The verified token; `None` when none was presented.
@@ -103,10 +93,12 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// The answer to a request without a good one: 401, or 503 when we cannot tell.
+    /// The answer to a request without a good one: 401, or 503 when we cannot tell. To one by which another site may open a
+    /// WebSocket with the cookie of the person: 403.
     pub fn require(&self) -> Result<&Arc<Live>, Answer> {
         match self.live() {
             None => Err(Answer::Unauthenticated),
+            Some(_) if self.0.is_hijack => Err(Answer::CrossSite),
             Some(Ok(live)) => Ok(live),
             Some(Err(denied)) => Err(Answer::to_denial(denied)),
         }
@@ -153,41 +145,6 @@ impl Auth {
     /// The description of the session cookie.
     pub fn cookie(&self) -> &CookieSpec {
         self.0.web.cookies().session()
-    }
-
-    /// Whether another site may have caused this request: for everything that changes state. A bearer token is proof
-    /// enough, because no browser sends it along by itself. `form` is the body, if it is one: its field `csrf_token` is as good
-    /// as the header.
-    ///
-    /// # Errors
-    ///
-    /// The answer: 403. Do nothing.
-    pub fn check_site(&self, head: &impl Head, form: Option<&Form>) -> Result<FromOurPages, Answer> {
-        if matches!(self.0.credentials, Credentials::Bearer(_)) {
-            return Ok(FromOurPages(None));
-        }
-        let fetch = Fetch {
-            site: head.one("sec-fetch-site"),
-            origin: head.one("origin"),
-            referer: head.one("referer"),
-            host: head.one("host").or_else(|| head.authority()),
-            content_type: head.one("content-type"),
-            purpose: head.one("sec-purpose"),
-        };
-        let web = &self.0.web.0;
-        let site = site::judge(&fetch, &web.origins, web.unproven).map_err(|cross_site| {
-            tracing::warn!(target: "signoff", "{cross_site}");
-            Answer::CrossSite
-        })?;
-        if web.csrf == Csrf::Token && matches!(self.0.credentials, Credentials::Cookie(_)) {
-            let in_form = form.and_then(|form| form.field("csrf_token").transpose()).transpose()?;
-            let token = head.one("x-csrf-token").or_else(|| in_form.map(str::as_bytes));
-            if !token.is_some_and(|token| self.is_csrf_token(token)) {
-                tracing::warn!(target: "signoff", "refused: not the CSRF token of the session");
-                return Err(Answer::Csrf);
-            }
-        }
-        Ok(FromOurPages(site))
     }
 
     /// Where a request comes from, for the audit trail, as far as its fields tell. The address is the connection's: adapters
@@ -261,6 +218,7 @@ impl fmt::Debug for Unread {
 struct Read {
     credentials: Credentials,
     all: Option<Result<Vec<Presented>, Rejection>>,
+    is_hijack: bool,
 }
 
 /// What is presented, and why it cannot be read if it cannot.
@@ -283,7 +241,8 @@ fn read(web: &Web, head: &impl Head) -> Result<(Read, Option<Rejection>), Reject
     if unreadable == Some(Rejection::Malformed) && !cookies.is_empty() {
         return Err(Rejection::Ambiguous);
     }
-    Ok((Read { credentials: Credentials::of(cookies, bearers)?, all }, unreadable))
+    let is_hijack = !cookies.is_empty() && origin::is_hijack(web, head);
+    Ok((Read { credentials: Credentials::of(cookies, bearers)?, all, is_hijack }, unreadable))
 }
 
 impl fmt::Debug for Auth {
