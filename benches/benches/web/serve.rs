@@ -136,7 +136,7 @@ struct ListenerWithoutDelay(TcpListener);
 
 impl axum::serve::Listener for ListenerWithoutDelay {
     type Io = tokio::net::TcpStream;
-    type Addr = std::net::SocketAddr;
+    type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;

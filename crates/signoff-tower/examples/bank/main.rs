@@ -1,4 +1,4 @@
-//! A small bank to try signoff on: `cargo run --release --example bank`, then open the address it prints.
+//! A small bank to try signoff on: `cargo run --release -p signoff-tower --example bank`, then open the address it prints.
 //!
 //! Sessions live in a SQLite file and survive a restart, as does the signing key beside it. Balances do not. With the feature
 //! `bank-nodes` the sessions can be in PostgreSQL, and the bank on several nodes.

@@ -19,7 +19,7 @@ A small bank to try signoff on.
   --password-age SECONDS  how long a typed password counts for a large transfer, 1 to 300 (default 60)
   --help                  this text
 
-PostgreSQL wants a bank that was built for it: cargo run --release --example bank --features bank-nodes -- …";
+PostgreSQL wants a bank that was built for it: cargo run --release -p signoff-tower --example bank --features bank-nodes -- …";
 
 pub(crate) struct Options {
     /// One address for each node.
