@@ -15,8 +15,10 @@ const server = createServer(app)
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening))
 
 const pool = new pg.Pool({ connectionString: process.argv[2] })
-// Without this a connection that breaks ends the process: https://node-postgres.com/apis/pool#error.
-pool.on("error", (error) => console.error(error.message))
+// Without these a connection that breaks ends the process, idle or in use: https://node-postgres.com/apis/pool#error.
+const told = (error) => console.error(error.message)
+pool.on("error", told)
+pool.on("connect", (client) => client.on("error", told))
 
 const auth = betterAuth({
   baseURL: `http://127.0.0.1:${server.address().port}`,

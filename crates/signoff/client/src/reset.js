@@ -10,9 +10,11 @@ import { attempt, within } from "./shared.js";
 
 /** Where a pending logout is written down. Only who has proof removes it. */
 export const MARKER = "signoff:pending";
-const LIST_MS = 500;
-const DATABASE_MS = 1_000;
-const RESET_MS = 1_700;
+// Other tabs need this long to leave, and so to let go of a database, on a busy machine. What is not done when a page leaves is not
+// done at all in Firefox.
+const LIST_MS = 1_500;
+const DATABASE_MS = 3_000;
+const RESET_MS = 5_000;
 
 /**
  * Every step is independent, and the whole is bounded, because a stuck database must not keep the page open.
@@ -63,8 +65,9 @@ export function wipeWebStorage({ clear, keep = [], keepPrefixes = [] }) {
 async function deleteDatabases(extra) {
   if (!globalThis.indexedDB) return;
   const names = new Set(extra);
+  let unlisted;
   if (indexedDB.databases) {
-    const listed = await within(LIST_MS, indexedDB.databases()).catch(() => []);
+    const listed = await within(LIST_MS, indexedDB.databases()).catch((error) => (unlisted = [error], []));
     for (const { name } of listed) if (name !== undefined) names.add(name);
   }
   // A delete stays "blocked" for as long as any tab keeps a connection open, so each one gets its own limit and none
@@ -74,6 +77,7 @@ async function deleteDatabases(extra) {
     request.onsuccess = resolve;
     request.onerror = () => reject(request.error);
   }))));
+  if (unlisted) throw unlisted[0];
 }
 
 /**

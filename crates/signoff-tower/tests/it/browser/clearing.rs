@@ -136,7 +136,7 @@ async fn a_database_held_open_elsewhere_does_not_hold_the_logout_up(kind: Kind) 
     browser.open(&site.url("/plain")).await;
     browser.run(HOLD_DATABASE).await;
     browser.show(&first).await;
-    // The module waits for 1.7 seconds; the rest is for a loaded machine.
+    // The module waits for five seconds; the rest is for a loaded machine.
     let script = logout(&json!({ "navigate": false }));
     let outcome = tokio::time::timeout(Duration::from_secs(20), browser.run(&script)).await.unwrap();
     assert_eq!(outcome["confirmed"], true, "the session has ended: {outcome}");

@@ -137,7 +137,7 @@ impl Browser {
         panic!("in vain: {expression}\nthe page is {page:#?}");
     }
 
-    /// Waits until a script finds this in the browser. The module lets go of what takes the browser longer than 1.7 s; a busy
+    /// Waits until a script finds this in the browser. The module lets go of what takes the browser longer than 5 s; a busy
     /// one does that a moment later.
     pub(crate) async fn until_found(&self, script: &str, expected: &Value) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
