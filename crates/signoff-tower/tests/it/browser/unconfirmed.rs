@@ -266,17 +266,19 @@ async fn a_new_login_is_not_ended_by_an_old_logout(kind: Kind) {
     assert_eq!(browser.run(thrown).await, 1);
     assert_eq!(browser.run(&format!("return {PENDING}.url;")).await, "/logout");
 
-    // The server is back while the login is under way, and both tabs would like to try.
-    let posted = site.logouts();
-    site.answers(Answers::Well);
+    // The server is back while the login is under way, and both tabs would like to try. (One may have tried just before.)
     let login = r"
         window.login = window.signoff.forgetPendingLogout(async () => {
+            window.begun = true;
             await new Promise((resolve) => setTimeout(resolve, 1500));
             return window.logIn();
         });
-        window.dispatchEvent(new Event('online'));
     ";
     browser.run(login).await;
+    browser.until("window.begun").await;
+    let posted = site.logouts();
+    site.answers(Answers::Well);
+    browser.run("window.dispatchEvent(new Event('online'));").await;
     browser.show(&waiting).await;
     browser.run("window.dispatchEvent(new Event('online'));").await;
     browser.show(&front).await;
