@@ -128,7 +128,7 @@ impl Sessions<'_> {
     fn place(&self) -> Vec<OsString> {
         match self {
             Self::Actix(redis) => vec![redis.into()],
-            Self::TowerCached(folder) => vec![file(folder), "moka".into()],
+            Self::TowerCached(folder) => vec![folder.join("cached.sqlite3").into(), "moka".into()],
             Self::TowerSqlite(folder) => vec![file(folder), "sqlite".into()],
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! An adapter serves the routes of an [`App`] and names the function that does so; [`for_each_test`] makes a test of each
 //! function here. What the handlers of the routes do stands in [`App`], so that adapters only convert. The functions that look
-//! from outside alone, [`for_each_test_from_outside`], run against applications with [routes](Routes) of their own as well.
+//! from outside alone, [`tests_from_outside`], run against applications with [routes](Routes) of their own as well.
 
 #![allow(
     clippy::unwrap_used,

@@ -9,30 +9,47 @@ use crate::site::Place;
 /// Makes a `#[tokio::test]` of each test, so that the runner lists them by their names. To be passed to `for_each_test`.
 #[macro_export]
 macro_rules! tests {
-    ([$adapter:expr] $($module:ident { $($test:ident)* })*) => {$(
-        mod $module {$(
-            #[tokio::test]
-            async fn $test() {
-                $crate::run(stringify!($module), stringify!($test), $adapter).await;
-            }
-        )*}
+    ([$adapter:expr] $($module:ident {
+        $(outside { $($outside:ident)* })?
+        $(inside { $($inside:ident)* })?
+    })*) => {$(
+        mod $module {
+            $($(
+                #[tokio::test]
+                async fn $outside() {
+                    $crate::run(stringify!($module), stringify!($outside), $adapter).await;
+                }
+            )*)?
+            $($(
+                #[tokio::test]
+                async fn $inside() {
+                    $crate::run(stringify!($module), stringify!($inside), $adapter).await;
+                }
+            )*)?
+        }
     )*};
 }
 
-/// As [`tests`], of those that look from outside alone. To be passed to `for_each_test_from_outside`.
+/// As [`tests`], of those that look from outside alone.
 #[macro_export]
 macro_rules! tests_from_outside {
-    ([$place:expr] $($module:ident { $($test:ident)* })*) => {$(
-        mod $module {$(
-            #[tokio::test]
-            async fn $test() {
-                $crate::run_from_outside(stringify!($module), stringify!($test), $place).await;
-            }
-        )*}
+    ([$place:expr] $($module:ident {
+        $(outside { $($outside:ident)* })?
+        $(inside { $($inside:ident)* })?
+    })*) => {$(
+        mod $module {
+            $($(
+                #[tokio::test]
+                async fn $outside() {
+                    $crate::run_from_outside(stringify!($module), stringify!($outside), $place).await;
+                }
+            )*)?
+        }
     )*};
 }
 
-/// Calls a macro with the list of all tests, and before it with what stands after the macro's name.
+/// Calls a macro with the list of all tests, and before it with what stands after the macro's name. Those that look from
+/// outside need nothing but a [`Place`]; the others have the inside of the service in their hands.
 ///
 /// ```ignore
 /// use signoff_web_suite::{for_each_test, tests};
@@ -45,137 +62,162 @@ macro_rules! for_each_test {
         $then! {
             [$($argument)*]
             access {
-                who_gets_in
-                all_bad_credentials_get_the_same_answer
-                two_methods_at_once_are_a_bad_request
-                hostile_headers_are_refused
-                an_outage_is_not_a_refusal
-                keys_and_module_are_served
+                outside {
+                    who_gets_in
+                    all_bad_credentials_get_the_same_answer
+                    two_methods_at_once_are_a_bad_request
+                    hostile_headers_are_refused
+                    keys_and_module_are_served
+                }
+                inside {
+                    an_outage_is_not_a_refusal
+                }
             }
             caches {
-                what_depends_on_who_asks_is_not_given_to_others
-                an_answer_that_sets_the_session_cookie_is_not_stored
+                inside {
+                    what_depends_on_who_asks_is_not_given_to_others
+                    an_answer_that_sets_the_session_cookie_is_not_stored
+                }
             }
             csrf {
-                without_the_token_of_the_session_nothing_happens
-                a_bearer_token_needs_none
-                a_renewed_cookie_has_a_token_of_its_own
+                inside {
+                    without_the_token_of_the_session_nothing_happens
+                    a_bearer_token_needs_none
+                    a_renewed_cookie_has_a_token_of_its_own
+                }
             }
             dead_cookies {
-                a_cookie_of_an_ended_session_is_taken_from_the_browser
-                what_is_put_back_around_the_layer_is_gone_with_the_next_request
-                a_cookie_whose_session_may_live_is_kept
+                outside {
+                    a_cookie_of_an_ended_session_is_taken_from_the_browser
+                }
+                inside {
+                    what_is_put_back_around_the_layer_is_gone_with_the_next_request
+                    a_cookie_whose_session_may_live_is_kept
+                }
             }
             errors {
-                an_error_from_within_is_looked_over_as_well
+                inside {
+                    an_error_from_within_is_looked_over_as_well
+                }
             }
             events {
-                an_event_stream_ends_with_its_session
-                an_event_stream_ends_with_the_time_of_its_token
+                inside {
+                    an_event_stream_ends_with_its_session
+                    an_event_stream_ends_with_the_time_of_its_token
+                }
             }
             fenced {
-                routes_reject_or_read_through
-                what_stays_open_ends
+                inside {
+                    routes_reject_or_read_through
+                    what_stays_open_ends
+                }
             }
             form {
-                it_ends_on_a_page_of_the_list
-                what_is_not_done_is_not_shown_as_done
-                without_pages_the_answer_is_json
+                inside {
+                    it_ends_on_a_page_of_the_list
+                    what_is_not_done_is_not_shown_as_done
+                    without_pages_the_answer_is_json
+                }
             }
             guard {
-                scopes_are_demanded_together
-                a_fresh_authentication_is_demanded_and_a_step_up_is_one
-                only_what_changes_state_must_come_from_our_pages
-                without_the_layer_nobody_gets_in
+                inside {
+                    scopes_are_demanded_together
+                    a_fresh_authentication_is_demanded_and_a_step_up_is_one
+                    only_what_changes_state_must_come_from_our_pages
+                    without_the_layer_nobody_gets_in
+                }
             }
             late {
-                a_request_in_flight_cannot_bring_its_session_back
-                a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives
-                a_late_answer_does_not_renew_the_cookie_of_a_dead_session
-                a_store_in_trouble_costs_the_renewal_and_not_the_answer
+                inside {
+                    a_request_in_flight_cannot_bring_its_session_back
+                    a_cookie_is_renewed_after_half_its_life_and_only_while_the_session_lives
+                    a_late_answer_does_not_renew_the_cookie_of_a_dead_session
+                    a_store_in_trouble_costs_the_renewal_and_not_the_answer
+                }
             }
             late_cookies {
-                a_cookie_whose_session_ended_meanwhile_is_cleared_instead
-                a_cookie_of_which_nothing_is_known_is_left_out
-                a_cookie_that_the_browser_keeps_moves_on_with_the_session
-                a_cookie_does_not_move_on_when_its_session_ended_meanwhile
-                a_store_that_hangs_holds_no_answer_up_for_long
+                inside {
+                    a_cookie_whose_session_ended_meanwhile_is_cleared_instead
+                    a_cookie_of_which_nothing_is_known_is_left_out
+                    a_cookie_that_the_browser_keeps_moves_on_with_the_session
+                    a_cookie_does_not_move_on_when_its_session_ended_meanwhile
+                    a_store_that_hangs_holds_no_answer_up_for_long
+                }
             }
             login {
-                whoever_logs_in_ends_the_session_that_the_browser_had
-                programs_get_their_tokens_in_the_body
-                wherever_the_store_fails_nobody_is_told_a_lie
-                stepping_up_gives_another_id_and_token
-                all_other_sessions_are_ended
-                others_that_may_live_on_are_not_told_as_ended
+                outside {
+                    whoever_logs_in_ends_the_session_that_the_browser_had
+                    stepping_up_gives_another_id_and_token
+                    all_other_sessions_are_ended
+                }
+                inside {
+                    programs_get_their_tokens_in_the_body
+                    wherever_the_store_fails_nobody_is_told_a_lie
+                    others_that_may_live_on_are_not_told_as_ended
+                }
             }
             logout {
-                a_logout_answers_with_everything_that_clears_the_browser
-                an_application_may_keep_its_storage
-                a_bearer_token_logs_out_without_touching_cookies
-                every_cookie_presented_is_logged_out
-                cookies_of_the_past_are_logged_out_and_cleared
-                logout_is_for_post_from_our_own_pages
-                without_a_credential_of_ours_nothing_is_cleared
-                a_store_that_does_not_confirm_is_a_503_that_clears_nothing
-                devices_are_listed_and_ended
+                outside {
+                    a_logout_answers_with_everything_that_clears_the_browser
+                    a_bearer_token_logs_out_without_touching_cookies
+                    every_cookie_presented_is_logged_out
+                    logout_is_for_post_from_our_own_pages
+                    without_a_credential_of_ours_nothing_is_cleared
+                    devices_are_listed_and_ended
+                }
+                inside {
+                    an_application_may_keep_its_storage
+                    cookies_of_the_past_are_logged_out_and_cleared
+                    a_store_that_does_not_confirm_is_a_503_that_clears_nothing
+                }
             }
             orders {
-                no_order_leaves_the_cookie_of_a_dead_session
+                inside {
+                    no_order_leaves_the_cookie_of_a_dead_session
+                }
             }
             refresh {
-                a_token_is_exchanged
-                all_bad_tokens_get_the_same_answer
-                a_token_is_read_from_the_form_and_from_nowhere_else
-                a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor
-                a_refresh_token_logs_out
+                inside {
+                    a_token_is_exchanged
+                    all_bad_tokens_get_the_same_answer
+                    a_token_is_read_from_the_form_and_from_nowhere_else
+                    a_store_that_does_not_confirm_is_a_503_and_a_retry_gets_the_successor
+                    a_refresh_token_logs_out
+                }
             }
             sockets {
-                a_socket_ends_with_its_session
-                without_a_session_there_is_no_socket
-                a_page_of_another_site_gets_no_socket
-            }
-        }
-    };
-}
-
-/// As [`for_each_test`], with those of its tests that need nothing but a [`Place`].
-#[macro_export]
-macro_rules! for_each_test_from_outside {
-    ($then:ident, $($argument:tt)*) => {
-        $then! {
-            [$($argument)*]
-            access {
-                who_gets_in
-                all_bad_credentials_get_the_same_answer
-                two_methods_at_once_are_a_bad_request
-                hostile_headers_are_refused
-                keys_and_module_are_served
-            }
-            dead_cookies {
-                a_cookie_of_an_ended_session_is_taken_from_the_browser
-            }
-            login {
-                whoever_logs_in_ends_the_session_that_the_browser_had
-                stepping_up_gives_another_id_and_token
-                all_other_sessions_are_ended
-            }
-            logout {
-                a_logout_answers_with_everything_that_clears_the_browser
-                a_bearer_token_logs_out_without_touching_cookies
-                every_cookie_presented_is_logged_out
-                logout_is_for_post_from_our_own_pages
-                without_a_credential_of_ours_nothing_is_cleared
-                devices_are_listed_and_ended
+                inside {
+                    a_socket_ends_with_its_session
+                    without_a_session_there_is_no_socket
+                    a_page_of_another_site_gets_no_socket
+                }
             }
         }
     };
 }
 
 macro_rules! find {
-    ([$module_name:expr, $test_name:expr, $adapter:expr] $($module:ident { $($test:ident)* })*) => {
+    ([$module_name:expr, $test_name:expr, $adapter:expr] $($module:ident {
+        $(outside { $($outside:ident)* })?
+        $(inside { $($inside:ident)* })?
+    })*) => {
         match ($module_name, $test_name) {
-            $($((stringify!($module), stringify!($test)) => Some(Box::pin(crate::$module::$test($adapter))),)*)*
+            $(
+                $($((stringify!($module), stringify!($outside)) => Some(Box::pin(crate::$module::$outside($adapter))),)*)?
+                $($((stringify!($module), stringify!($inside)) => Some(Box::pin(crate::$module::$inside($adapter))),)*)?
+            )*
+            _ => None,
+        }
+    };
+}
+
+macro_rules! find_from_outside {
+    ([$module_name:expr, $test_name:expr, $place:expr] $($module:ident {
+        $(outside { $($outside:ident)* })?
+        $(inside { $($inside:ident)* })?
+    })*) => {
+        match ($module_name, $test_name) {
+            $($($((stringify!($module), stringify!($outside)) => Some(Box::pin(crate::$module::$outside($place))),)*)?)*
             _ => None,
         }
     };
@@ -199,6 +241,6 @@ pub async fn run(module: &str, test: &str, adapter: Adapter) {
 ///
 /// When it fails, and when there is no such test.
 pub async fn run_from_outside(module: &str, test: &str, place: impl Place + 'static) {
-    let found: Found = for_each_test_from_outside!(find, module, test, place);
+    let found: Found = for_each_test!(find_from_outside, module, test, place);
     found.unwrap_or_else(|| panic!("there is no test {module}::{test}")).await;
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use signoff::Delivery;
 
 use crate::answer::Answer;
-use crate::server::Adapter;
+use crate::server::{Adapter, CLEARED, COOKIE};
 
 /// What a test starts that looks from outside alone.
 pub trait Place: Copy {
@@ -150,7 +150,6 @@ impl Site {
 
     /// What clears it.
     pub(crate) fn cleared(&self) -> String {
-        let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
-        format!("{}=; {attributes}", self.routes.cookie)
+        CLEARED.replacen(COOKIE, self.routes.cookie, 1)
     }
 }

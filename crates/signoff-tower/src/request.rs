@@ -40,6 +40,7 @@ impl Head for Fields<'_> {
         let found = match name {
             "authorization" => self.0.get_all(header::AUTHORIZATION),
             "cookie" => self.0.get_all(header::COOKIE),
+            "sec-websocket-version" => self.0.get_all(header::SEC_WEBSOCKET_VERSION),
             other => self.0.get_all(other),
         };
         found.iter().map(HeaderValue::as_bytes)

@@ -20,8 +20,8 @@ impl Signoff {
     /// event stream.
     ///
     /// It returns within a tenth of a second after `verify` began to refuse the token. All that wait share one timer, and each
-    /// looks only after something was revoked, and once a minute at the clock. The idle end of a session is not looked at; a connection that is used should
-    /// [say so](Signoff::touch).
+    /// looks only after something was revoked, and once a minute at the clock. The idle end of a session is not looked at; a
+    /// connection that is used should [say so](Signoff::touch).
     ///
     /// ```
     /// # use signoff::{Cause, KeySet, Login, MemoryStore, Rejection, Settings, Signoff, SigningKey, Subject};

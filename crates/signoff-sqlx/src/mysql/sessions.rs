@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlPool};
 use sqlx::query::Query;
 
+use super::READ_COMMITTED;
 use super::asked::{ASKED, packed};
 use crate::error::database;
 use crate::pack::{hex, json};
@@ -93,8 +94,7 @@ pub(super) async fn update(
 pub(super) async fn touch(pool: &MySqlPool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
     let mut connection = pool.acquire().await.map_err(database)?;
     // A stricter level, which the server may have as its default, would lock gaps between the cutoffs.
-    let sql = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
-    sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(database)?;
+    sqlx::raw_sql(READ_COMMITTED).execute(&mut *connection).await.map_err(database)?;
     // The rows are locked in the order that they are asked for, which is that of their ids.
     let sql = concat!(
         "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \

@@ -1,6 +1,7 @@
 //! Statements wait for the rows that they are about, and for no others: somebody else holds the session of a stranger, and
 //! all of the work goes on. Where it would not, two transactions could each hold what the other waits for.
 
+use std::any::Any;
 use std::future::Future;
 use std::time::Duration;
 
@@ -21,43 +22,28 @@ async fn soon<T>(what: &str, work: impl Future<Output = Result<T, signoff::Error
 
 /// Locks the rows of a session, and no gaps between rows, as long as the connection lives.
 macro_rules! hold {
-    ($connection:ty, $url:expr, $level:literal, $literal:expr) => {{
+    ($connection:ty, $url:expr, $begin:expr, $id:expr) => {{
         let mut shell = <$connection>::connect($url).await.unwrap();
-        sqlx::raw_sql($level).execute(&mut shell).await.unwrap();
-        let of = |table| format!("SELECT sid FROM {table} WHERE sid = {} FOR UPDATE; ", $literal);
-        let sql = format!("BEGIN; {}{}", of("signoff_session"), of("signoff_refresh"));
+        let of = |table| format!("SELECT sid FROM {table} WHERE sid = {} FOR UPDATE; ", $id);
+        let sql = format!("{}; {}{}", $begin, of("signoff_session"), of("signoff_refresh"));
         let held = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut shell).await.unwrap();
         assert_eq!(held.len(), 2);
-        shell
+        Box::new(shell)
     }};
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_the_rows_of_strangers() {
+    const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
     for database in Database::each() {
         let store = database.join().await.unwrap();
         let stranger = log_in(&*store, "stranger", 0).await;
         let id: String = stranger.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        match &database {
-            Database::MariaDb(url) => {
-                let _shell = hold!(
-                    sqlx::MySqlConnection,
-                    url,
-                    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                    format!("X'{id}'")
-                );
-                work(&*store).await;
-            }
-            Database::Postgres(url) => {
-                let _shell = hold!(
-                    sqlx::PgConnection,
-                    url,
-                    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                    format!("'\\x{id}'")
-                );
-                work(&*store).await;
-            }
-        }
+        let _shell: Box<dyn Any> = match &database {
+            Database::MariaDb(url) => hold!(sqlx::MySqlConnection, url, BEGIN, format!("X'{id}'")),
+            Database::Postgres(url) => hold!(sqlx::PgConnection, url, "BEGIN", format!("'\\x{id}'")),
+        };
+        work(&*store).await;
         assert!(load(&*store, stranger).await);
     }
 }

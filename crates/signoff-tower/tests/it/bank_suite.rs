@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use serde_json::{Value, json};
 use signoff::Delivery;
-use signoff_web_suite::{Carried, Place, Post, Routes, Site, for_each_test_from_outside, tests_from_outside};
+use signoff_web_suite::{Carried, Place, Post, Routes, Site, for_each_test, tests_from_outside};
 
 use crate::bank::Bank;
 
@@ -41,4 +41,4 @@ fn password(user: &str) -> &'static str {
     if user == "alice" { "correct horse" } else { "battery staple" }
 }
 
-for_each_test_from_outside!(tests_from_outside, crate::bank_suite::ABank);
+for_each_test!(tests_from_outside, crate::bank_suite::ABank);

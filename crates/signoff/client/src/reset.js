@@ -65,19 +65,15 @@ export function wipeWebStorage({ clear, keep = [], keepPrefixes = [] }) {
 async function deleteDatabases(extra) {
   if (!globalThis.indexedDB) return;
   const names = new Set(extra);
-  let unlisted;
-  if (indexedDB.databases) {
-    const listed = await within(LIST_MS, indexedDB.databases()).catch((error) => (unlisted = [error], []));
-    for (const { name } of listed) if (name !== undefined) names.add(name);
-  }
+  const listing = indexedDB.databases ? within(LIST_MS, indexedDB.databases()) : Promise.resolve([]);
+  for (const { name } of await listing.catch(() => [])) if (name !== undefined) names.add(name);
   // A delete stays "blocked" for as long as any tab keeps a connection open, so each one gets its own limit and none
-  // waits for another.
-  await all([...names].map((name) => within(DATABASE_MS, new Promise((resolve, reject) => {
+  // waits for another. Names that could not be listed are not deleted, and that is told as well.
+  await all([listing, ...[...names].map((name) => within(DATABASE_MS, new Promise((resolve, reject) => {
     const request = indexedDB.deleteDatabase(name);
     request.onsuccess = resolve;
     request.onerror = () => reject(request.error);
-  }))));
-  if (unlisted) throw unlisted[0];
+  })))]);
 }
 
 /**

@@ -12,6 +12,7 @@ in_every_browser! {
     options_say_what_is_kept
     a_worker_that_caches_pages_lets_go_of_them
     a_database_held_open_elsewhere_does_not_hold_the_logout_up
+    databases_that_cannot_be_listed_are_named
     a_page_from_the_back_forward_cache_shows_nothing
 }
 
@@ -147,6 +148,16 @@ async fn a_database_held_open_elsewhere_does_not_hold_the_logout_up(kind: Kind) 
     browser.show(&stubborn).await;
     browser.run("window.held.close();").await;
     browser.until("(await indexedDB.databases()).length === 0").await;
+}
+
+/// What is not known is not deleted, but for what the page names itself.
+async fn databases_that_cannot_be_listed_are_named(kind: Kind) {
+    let (_site, browser) = signed_in(kind).await;
+    plant(&browser).await;
+    browser.run("indexedDB.list = indexedDB.databases; indexedDB.databases = () => new Promise(() => {});").await;
+    let outcome = browser.run(&logout(&json!({ "navigate": false }))).await;
+    assert_eq!((&outcome["confirmed"], &outcome["left"]), (&json!(true), &json!(["indexedDB"])), "{outcome}");
+    assert_eq!(browser.run("return (await indexedDB.list()).length;").await, 1);
 }
 
 async fn a_page_from_the_back_forward_cache_shows_nothing(kind: Kind) {
