@@ -1,17 +1,19 @@
 //! The client: raw requests over kept connections, so that it costs less than any server that it asks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use signoff_benches::now;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::Failure;
 
 /// A request as it goes over the wire.
 #[derive(Clone, Debug)]
-pub(crate) struct Request(Vec<u8>);
+pub(crate) struct Request(Arc<[u8]>);
 
 impl Request {
     pub(crate) fn new(method: &str, path: &str, fields: &[(&str, &str)]) -> Self {
@@ -22,7 +24,7 @@ impl Request {
         if method == "POST" {
             text += "content-length: 0\r\n";
         }
-        Self((text + "\r\n").into_bytes())
+        Self((text + "\r\n").into_bytes().into())
     }
 }
 
@@ -49,6 +51,20 @@ impl Line {
     pub(crate) async fn read(&mut self, request: &Request) -> Result<(u16, String), Failure> {
         let (status, from) = self.exchange(request).await?;
         Ok((status, String::from_utf8_lossy(&self.buffer[from..]).into_owned()))
+    }
+
+    /// Each request when it is due, or once those before it are answered: how many nanoseconds after that it was.
+    async fn ask_all(&mut self, plan: Vec<(Instant, Request)>) -> Result<Vec<f64>, Failure> {
+        let mut taken = Vec::with_capacity(plan.len());
+        for (due, request) in plan {
+            tokio::time::sleep_until(due).await;
+            let status = self.ask(&request).await?;
+            if status != 200 {
+                return Err(format!("answered {status}").into());
+            }
+            taken.push(due.elapsed().as_nanos() as f64);
+        }
+        Ok(taken)
     }
 
     /// The status, and where in the buffer the body begins.
@@ -118,45 +134,42 @@ pub(crate) async fn most(
 }
 
 /// The 99th percentile in nanoseconds at a rate that does not wait for answers: from when a request was due, so that a server
-/// that stops answering for a while pays for all that should have been asked meanwhile. Every request of `rare`, if there are
-/// any, takes the place of one in a hundred.
+/// that stops answering for a while pays for all that should have been asked meanwhile.
+///
+/// What is in `rare` is spread over the same time, and counts by what it does to the others: it is slow on purpose, as it goes
+/// to the disk. It has connections of its own, for whoever logs out keeps nobody else's connection busy.
 pub(crate) async fn p99(
     address: &str,
     request: &Request,
     rare: Vec<Request>,
     (rate, connections, length): (f64, usize, Duration),
 ) -> Result<f64, Failure> {
-    let each = Duration::from_secs_f64(connections as f64 / rate);
-    let begin = tokio::time::Instant::now() + Duration::from_millis(5);
-    let mut rare = rare.into_iter();
+    let begin = Instant::now() + Duration::from_millis(20);
+    let due = |n: usize, rate: f64| begin + Duration::from_secs_f64(n as f64 / rate);
+    let rare_rate = rare.len() as f64 / length.as_secs_f64();
+    let rate = rate - rare_rate;
+    let count = (rate * length.as_secs_f64()) as usize;
     let mut asking = JoinSet::new();
-    for n in 0..connections {
-        let count = (length.as_secs_f64() / each.as_secs_f64()) as usize;
-        // Here and there on each connection, not all at once.
-        let rare: Vec<_> = rare.by_ref().take(count / 100).collect();
-        let (mut line, request) = (Line::open(address).await?, request.clone());
-        let first = begin + each.mul_f64(n as f64 / connections as f64);
-        asking.spawn(async move {
-            let (mut taken, mut rare) = (Vec::with_capacity(count), rare.into_iter());
-            for k in 0..count {
-                let due = first + each.mul_f64(k as f64);
-                tokio::time::sleep_until(due).await;
-                let special = if k % 100 == n % 100 { rare.next() } else { None };
-                let status = line.ask(special.as_ref().unwrap_or(&request)).await?;
-                if status != 200 {
-                    return Err(Failure::from(format!("answered {status}")));
-                }
-                // What is rare is slow on purpose: it goes to the disk. It counts by what it does to the others.
-                if special.is_none() {
-                    taken.push(due.elapsed().as_nanos() as f64);
-                }
-            }
-            Ok(taken)
-        });
+    for first in 0..connections {
+        let mut line = Line::open(address).await?;
+        let plan: Vec<_> = (first..count).step_by(connections).map(|n| (due(n, rate), request.clone())).collect();
+        asking.spawn(async move { line.ask_all(plan).await });
     }
-    let mut taken = Vec::new();
+    let mut plans = vec![Vec::new(); connections];
+    for (n, request) in rare.into_iter().enumerate() {
+        plans[n % connections].push((due(n, rare_rate), request));
+    }
+    let mut aside = JoinSet::new();
+    for plan in plans.into_iter().filter(|plan| !plan.is_empty()) {
+        let mut line = Line::open(address).await?;
+        aside.spawn(async move { line.ask_all(plan).await });
+    }
+    let mut taken = Vec::with_capacity(count);
     while let Some(done) = asking.join_next().await {
         taken.extend(done??);
+    }
+    while let Some(done) = aside.join_next().await {
+        done??;
     }
     taken.sort_unstable_by(f64::total_cmp);
     taken.get(taken.len() * 99 / 100).copied().ok_or_else(|| "nothing was asked".into())

@@ -12,10 +12,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use redis::aio::MultiplexedConnection;
+use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use signoff::web::Web;
-use signoff::{CookieSpec, Delivery, Error, KeySet, Login, Settings, SigningKey, Signoff, Subject};
+use signoff::{CookieSpec, Delivery, Denied, KeySet, Login, Settings, SigningKey, Signoff, Subject};
 use signoff_sqlx::SqliteStore;
 use signoff_tower::{Live, SignoffLayer, handlers};
 use tokio::net::TcpListener;
@@ -60,19 +60,19 @@ async fn ours(delivery: Delivery, place: &str) -> Result<Router, Failure> {
         .route("/private", get(async |live: Live| hello(live.subject())))
         .route("/logout", post(handlers::logout))
         .layer(SignoffLayer::new(Web::new(signoff.clone(), CookieSpec::host("signoff")?)))
-        .route("/tokens", get(tokens))
-        .layer(Extension(signoff)))
+        .route("/tokens", get(tokens).layer(Extension(signoff))))
 }
 
 async fn tokens(Extension(signoff): Extension<Signoff>) -> Result<String, StatusCode> {
     log_in_a_thousand(&signoff).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// The tokens, a line for each.
-pub(crate) async fn log_in_a_thousand(signoff: &Signoff) -> Result<String, Error> {
+/// The tokens, a line for each, shown once: whoever logs out has been there.
+pub(crate) async fn log_in_a_thousand(signoff: &Signoff) -> Result<String, Denied> {
     let mut tokens = String::new();
     for _ in 0..1_000 {
         let issued = signoff.log_in(Login::new(Subject::new("alice")?)).await?;
+        signoff.authenticate(issued.token.expose()).await?;
         tokens += issued.token.expose();
         tokens.push('\n');
     }
@@ -83,7 +83,7 @@ pub(crate) async fn log_in_a_thousand(signoff: &Signoff) -> Result<String, Error
 struct ByHand {
     key: Arc<DecodingKey>,
     validation: Arc<Validation>,
-    redis: MultiplexedConnection,
+    redis: ConnectionManager,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -103,7 +103,8 @@ async fn by_hand(redis: &str) -> Result<Router, Failure> {
     let state = ByHand {
         key: Arc::new(DecodingKey::from_secret(&secret)),
         validation: Arc::new(validation),
-        redis: redis::Client::open(redis)?.get_multiplexed_async_connection().await?,
+        // As redis-rs recommends it: the plain connection would be refused for ever once Redis was restarted.
+        redis: redis::Client::open(redis)?.get_connection_manager().await?,
     };
     let claims = Claims { sub: "alice".into(), jti: "0123456789abcdef".into(), exp: 4_000_000_000 };
     let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(&secret))?;

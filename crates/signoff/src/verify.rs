@@ -99,7 +99,11 @@ impl Signoff {
                 let (keys, mut buffer) = (self.keys(), Buffer::new());
                 Ok(Authentic::assertion(self.recognise_jwt(compact.token(), &keys, &mut buffer)?.into_claims()?))
             }
-            Shape::Opaque(opaque) => self.recognise_by_hash(opaque.hashes(&self.policy().settings.peppers)).await,
+            // What is in memory came from the store, and it is asked anyway when the session is destroyed.
+            Shape::Opaque(opaque) => match self.remembered(&opaque) {
+                Some(facts) => Ok(Authentic::assertion(Claims::shared(facts))),
+                None => self.recognise_by_hash(opaque.hashes(&self.policy().settings.peppers)).await,
+            },
             // Of any generation: whoever holds an old one may end what they once had.
             Shape::Refresh(opaque) => {
                 for generation in opaque.generations(&self.policy().settings.peppers) {
@@ -151,19 +155,21 @@ impl Signoff {
 
     fn verify_opaque(&self, token: &str, now: Timestamp, basis: Basis) -> Result<Live, Rejection> {
         if let Some(opaque) = Opaque::unchecked(token).filter(|opaque| opaque.kind() == Kind::Access) {
-            // What is found by its hash was checked before, all but the last digits, and those were kept.
-            let (peppers, cache) = (&self.policy().settings.peppers, self.cache());
-            let found = cache.get(&opaque.hash(peppers));
-            let found = found.or_else(|| opaque.older_hashes(peppers).find_map(|hash| cache.get(&hash)));
-            if let Some(facts) = found
-                && facts.ends_with(opaque.checksum())
-                && !facts.is_expired(now)
-            {
+            if let Some(facts) = self.remembered(&opaque).filter(|facts| !facts.is_expired(now)) {
                 return self.enliven(Recognised::Before(facts), now, basis);
             }
         }
         Opaque::parse(Kind::Access, token)?;
         Err(Rejection::Unloaded)
+    }
+
+    /// What an opaque token opens, or opened, if it is in memory.
+    fn remembered(&self, opaque: &Opaque<'_>) -> Option<Arc<Facts>> {
+        // What is found by its hash was checked before, all but the last digits, and those were kept.
+        let (peppers, cache) = (&self.policy().settings.peppers, self.cache());
+        let found = cache.get(&opaque.hash(peppers));
+        let found = found.or_else(|| opaque.older_hashes(peppers).find_map(|hash| cache.get(&hash)));
+        found.filter(|facts| facts.ends_with(opaque.checksum()))
     }
 
     /// Holds what is authentic against the clock and the replica.

@@ -1,9 +1,10 @@
 //! Logging out: what dies, what lives, and what the trail says.
 
 use signoff::audit::AuditKind;
-use signoff::{Actor, Cause, CookieLedger, CookieSpec, Denied, Reason, Rejection, Scope};
+use signoff::test_util::FailingStore;
+use signoff::{Actor, Cause, CookieLedger, CookieSpec, Denied, MemoryStore, Reason, Rejection, Scope};
 
-use crate::bank::{BOTH, Bank, secs, subject};
+use crate::bank::{BOTH, Bank, secs, settings, subject};
 
 fn rejected(denied: Denied) -> Rejection {
     match denied {
@@ -42,6 +43,21 @@ async fn logging_out_twice_succeeds() {
         assert_eq!((first.destroyed(), second.destroyed()), (1, 0));
         let trail = bank.signoff.audit_trail(&subject("alice")).await.unwrap();
         assert_eq!(trail.len(), 2, "one login, one logout");
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_memory_costs_the_store_its_commit_alone() {
+    for delivery in BOTH {
+        let store = FailingStore::new(MemoryStore::new());
+        let switch = store.switch();
+        let bank = Bank::open_on(store, settings(delivery)).await;
+        let issued = bank.log_in("alice").await;
+        assert!(bank.accepts(issued.token.expose()).await);
+        let before = switch.calls();
+        let receipt = bank.signoff.log_out(&[issued.token.expose()], Cause::logout()).await.unwrap();
+        assert_eq!((receipt.destroyed(), switch.calls() - before), (1, 1), "{delivery:?}");
+        assert!(!bank.accepts(issued.token.expose()).await);
     }
 }
 
