@@ -7,6 +7,10 @@ use sqlx::postgres::PgPool;
 
 use crate::error::database;
 
+/// A purge that is lost with the server is made again, so nobody waits until the disk has it: a logout that commits meanwhile
+/// would wait as well.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit TO off";
+
 /// Rows that somebody else has locked are left for the next time: a purge waits for nobody, so it can be no part of a
 /// deadlock with logouts or with the purge of another node.
 pub(super) async fn run(pool: &PgPool, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
@@ -22,7 +26,7 @@ pub(super) async fn run(pool: &PgPool, horizon: Timestamp, limit: u32) -> Result
                    WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
     let log = "DELETE FROM signoff_log WHERE position IN (SELECT position FROM signoff_log \
                WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    let mut transaction = pool.begin().await.map_err(database)?;
+    let mut transaction = pool.begin_with(BEGIN).await.map_err(database)?;
     let mut deleted = [0; 4];
     for (sql, deleted) in [sessions, sealed, cutoffs, log].into_iter().zip(&mut deleted) {
         let query = sqlx::query(sql).bind(horizon.as_micros()).bind(i64::from(limit));
