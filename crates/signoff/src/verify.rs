@@ -154,10 +154,10 @@ impl Signoff {
     }
 
     fn verify_opaque(&self, token: &str, now: Timestamp, basis: Basis) -> Result<Live, Rejection> {
-        if let Some(opaque) = Opaque::unchecked(token).filter(|opaque| opaque.kind() == Kind::Access) {
-            if let Some(facts) = self.remembered(&opaque).filter(|facts| !facts.is_expired(now)) {
-                return self.enliven(Recognised::Before(facts), now, basis);
-            }
+        if let Some(opaque) = Opaque::unchecked(token).filter(|opaque| opaque.kind() == Kind::Access)
+            && let Some(facts) = self.remembered(&opaque).filter(|facts| !facts.is_expired(now))
+        {
+            return self.enliven(Recognised::Before(facts), now, basis);
         }
         Opaque::parse(Kind::Access, token)?;
         Err(Rejection::Unloaded)
