@@ -103,7 +103,7 @@ async fn by_hand(redis: &str) -> Result<Router, Failure> {
     let state = ByHand {
         key: Arc::new(DecodingKey::from_secret(&secret)),
         validation: Arc::new(validation),
-        // As redis-rs recommends it: the plain connection would be refused for ever once Redis was restarted.
+        // As redis-rs recommends it: the plain connection stays broken once Redis was restarted.
         redis: redis::Client::open(redis)?.get_connection_manager().await?,
     };
     let claims = Claims { sub: "alice".into(), jti: "0123456789abcdef".into(), exp: 4_000_000_000 };
