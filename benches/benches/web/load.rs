@@ -54,8 +54,8 @@ impl Line {
     }
 
     /// Each request when it is due, or once those before it are answered: how many nanoseconds after that it was.
-    async fn ask_all(&mut self, plan: Vec<(Instant, Request)>) -> Result<Vec<f64>, Failure> {
-        let mut taken = Vec::with_capacity(plan.len());
+    async fn ask_all(&mut self, plan: impl Iterator<Item = (Instant, Request)>) -> Result<Vec<f64>, Failure> {
+        let mut taken = Vec::with_capacity(plan.size_hint().0);
         for (due, request) in plan {
             tokio::time::sleep_until(due).await;
             let status = self.ask(&request).await?;
@@ -144,31 +144,34 @@ pub(crate) async fn p99(
     rare: Vec<Request>,
     (rate, connections, length): (f64, usize, Duration),
 ) -> Result<f64, Failure> {
-    let begin = Instant::now() + Duration::from_millis(20);
-    let due = |n: usize, rate: f64| begin + Duration::from_secs_f64(n as f64 / rate);
     let rare_rate = rare.len() as f64 / length.as_secs_f64();
     let rate = rate - rare_rate;
     let count = (rate * length.as_secs_f64()) as usize;
-    let mut asking = JoinSet::new();
-    for first in 0..connections {
-        let mut line = Line::open(address).await?;
-        let plan: Vec<_> = (first..count).step_by(connections).map(|n| (due(n, rate), request.clone())).collect();
+    let (mut lines, mut aside) = (Vec::new(), Vec::new());
+    for _ in 0..connections {
+        lines.push(Line::open(address).await?);
+        aside.push((Line::open(address).await?, Vec::new()));
+    }
+    // Nothing is left to be prepared that would make the first ones late.
+    let begin = Instant::now() + Duration::from_millis(5);
+    let due = move |n: usize, rate: f64| begin + Duration::from_secs_f64(n as f64 / rate);
+    for (n, request) in rare.into_iter().enumerate() {
+        aside[n % connections].1.push((due(n, rare_rate), request));
+    }
+    let (mut asking, mut logging_out) = (JoinSet::new(), JoinSet::new());
+    for (first, mut line) in lines.into_iter().enumerate() {
+        let request = request.clone();
+        let plan = (first..count).step_by(connections).map(move |n| (due(n, rate), request.clone()));
         asking.spawn(async move { line.ask_all(plan).await });
     }
-    let mut plans = vec![Vec::new(); connections];
-    for (n, request) in rare.into_iter().enumerate() {
-        plans[n % connections].push((due(n, rare_rate), request));
-    }
-    let mut aside = JoinSet::new();
-    for plan in plans.into_iter().filter(|plan| !plan.is_empty()) {
-        let mut line = Line::open(address).await?;
-        aside.spawn(async move { line.ask_all(plan).await });
+    for (mut line, plan) in aside {
+        logging_out.spawn(async move { line.ask_all(plan.into_iter()).await });
     }
     let mut taken = Vec::with_capacity(count);
     while let Some(done) = asking.join_next().await {
         taken.extend(done??);
     }
-    while let Some(done) = aside.join_next().await {
+    while let Some(done) = logging_out.join_next().await {
         done??;
     }
     taken.sort_unstable_by(f64::total_cmp);

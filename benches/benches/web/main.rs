@@ -19,6 +19,10 @@ use server::{Server, bind_to};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// The cores of a server and of the client.
+const SERVER: [usize; 1] = [0];
+const CLIENT: [usize; 1] = [1];
+
 /// At once.
 const CONNECTIONS: usize = 32;
 
@@ -26,7 +30,7 @@ fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     if args.next().as_deref() == Some("--serve") {
         let (Some(name), Some(place)) = (args.next(), args.next()) else { return Err("--serve NAME PLACE".into()) };
-        bind_to(0);
+        bind_to(&SERVER);
         return match name.as_str() {
             "actix" => actix_web::rt::System::new().block_on(actix::run(&place)),
             name => runtime()?.block_on(serve::run(name, &place)),
@@ -34,11 +38,12 @@ fn main() -> Result<(), Failure> {
     }
     let length = Length::from_args();
     // A server has its core for itself: what it asks shares the client's.
-    bind_to(1);
+    bind_to(&CLIENT);
     let redis = Redis::start().map_err(|error| error.to_string())?;
+    // Some are built first.
+    bind_to(&[SERVER, CLIENT].concat());
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let place = folder.path().to_str().ok_or("the folder has a name in UTF-8")?;
-    // Threads of the servers inherit where their parent may run, so they are started first.
     let nothing = Server::start("nothing", place)?;
     let (jwt, opaque) = (Server::start("jwt", place)?, Server::start("opaque", place)?);
     let actix = Server::start("actix", place)?;
@@ -48,12 +53,12 @@ fn main() -> Result<(), Failure> {
         Server::peer(Sessions::TowerCached(folder.path()))?,
         Server::peer(Sessions::Actix(&redis.url()))?,
     ];
-    // These cannot bind themselves, and run where their parent does.
-    bind_to(0);
+    // These cannot bind themselves.
+    bind_to(&SERVER);
     let fastify = Server::from(Peer::fastify()?);
     let express = Server::from(Peer::express(&redis.url())?);
     let flask = Server::from(Peer::flask(&redis.url(), Duration::from_secs(900))?);
-    bind_to(1);
+    bind_to(&CLIENT);
     let runtime = runtime()?;
     let bearer = |token: &str| Request::new("GET", "/private", &[("authorization", &format!("Bearer {token}"))]);
     let cookie = |name: &str, token: &str| Request::new("GET", "/private", &[("cookie", &format!("{name}={token}"))]);

@@ -9,12 +9,12 @@ use signoff_test_servers::{Peer, Sessions};
 
 use crate::Failure;
 
-/// Binds this thread, and those that it starts, to a core. On a machine with one, everything shares it.
-pub(crate) fn bind_to(core: usize) {
+/// Binds this thread, and what it starts from then on, to these cores. On a machine with one, everything shares it.
+pub(crate) fn bind_to(cores: &[usize]) {
     let mut set = CpuSet::new();
-    set.set(core);
+    cores.iter().for_each(|core| set.set(*core));
     if let Err(error) = sched_setaffinity(None, &set) {
-        remark(format_args!("not bound to core {core}: {error}"));
+        remark(format_args!("not bound to {cores:?}: {error}"));
     }
 }
 

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", file, store] => serve(open(file).await?, store).await,
         ["load", file, sessions] => load(open(file).await?, sessions.parse()?).await,
-        ["measure", file, store] => measure::serve(open(file).await?, store).await,
+        ["measure", file, store] => measure::serve(file, store).await,
         _ => Err("serve FILE sqlite|moka, load FILE SESSIONS, or measure FILE sqlite|moka".into()),
     }
 }

@@ -8,13 +8,14 @@ use axum::routing::get;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::io::AsyncReadExt;
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
-use tower_sessions_sqlx_store::SqliteStore;
 
 /// Prints the address, and serves on the first core until standard input ends.
-pub(crate) async fn serve(store: SqliteStore, which: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(file: &str, which: &str) -> Result<(), Box<dyn Error>> {
     let mut core = CpuSet::new();
     core.set(0);
     sched_setaffinity(None, &core)?;
+    // Each of its connections has a thread, which inherits the core.
+    let store = crate::open(file).await?;
     let id = crate::create(&store, 7).await?.to_string();
     let router = match which {
         "sqlite" => private(store),
