@@ -80,7 +80,9 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5))
             // Flushes the drive's cache on macOS too, where fsync does not; elsewhere it means nothing.
             .pragma("fullfsync", "1");
-        let writer = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "4000");
+        // A checkpoint every 1,000 pages, as SQLite has it: with four times as many, logouts are no quicker, and whoever shares a
+        // core with them waits half as long again at the 99th percentile.
+        let writer = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "1000");
         // A batch of logouts is answered in one go, so that the commit waits for no reader of the answer.
         let writer = Writer::new(writer.row_buffer_size(1_024));
         let mut writing = writer.take().await?;
