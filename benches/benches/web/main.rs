@@ -40,7 +40,7 @@ fn main() -> Result<(), Failure> {
     // A server has its core for itself: what it asks shares the client's.
     bind_to(&CLIENT);
     let redis = Redis::start().map_err(|error| error.to_string())?;
-    // Some are built first.
+    // Peers are built first where that is still to be done, on both.
     bind_to(&[SERVER, CLIENT].concat());
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let place = folder.path().to_str().ok_or("the folder has a name in UTF-8")?;

@@ -236,6 +236,7 @@ async fn clears_the_browser(kind: Kind, site: &str, headers_help: bool) {
     browser.until("document.querySelector('#replay-log > li[data-when=after]')").await;
     let got = "return document.querySelector('#replay-log > li[data-when=after]').dataset.status;";
     assert_eq!(browser.run(got).await, "401");
+    browser.until("document.querySelector('#revoked-proof > .good').textContent.includes('401')").await;
 
     browser.show(&second).await;
     browser.until(SIGNED_OUT).await;

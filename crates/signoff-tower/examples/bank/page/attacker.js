@@ -156,6 +156,7 @@ async function replay() {
     // Another page, of this node or of another, may have logged out meanwhile.
     const after = signedOut || statuses.includes(401);
     log(after ? "After logout" : "Before logout", statuses, answers[0].status_text ?? "");
+    document.dispatchEvent(new CustomEvent("replayed", { detail: { text: `${statuses.join(" ")}: ${verdict(statuses)}`, tone: overall(statuses) } }));
     if (!after) before = statuses.join("-");
     carry(story());
   } catch {

@@ -9,11 +9,14 @@ import { byId, call, el, takeReceipt } from "/assets/common.js";
 
 const clock = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
-/** Adds a proof to a step: what was looked at, what was found, and in a word whether that is as it should be. */
+/** Adds a proof to a step, or puts it in the place of an older one: what was looked at, what was found, and in a word whether that is as it should be. */
 function prove(step, what, found, good) {
   const list = byId(`${step}-proof`);
-  list.append(el("div", good === false ? "bad" : good ? "good" : "", el("dt", "", what),
-    el("dd", "", good === undefined ? "" : good ? "✓ " : "✗ ", found)));
+  const row = el("div", good === false ? "bad" : good ? "good" : "", el("dt", "", what),
+    el("dd", "", good === undefined ? "" : good ? "✓ " : "✗ ", found));
+  const old = [...list.children].find((child) => child.firstChild.textContent === what);
+  if (old) old.replaceWith(row);
+  else list.append(row);
 }
 
 function proveDestroyed() {
@@ -80,5 +83,10 @@ if (signedOut) {
 }
 proveDestroyed();
 await ready;
-await Promise.all([proveRevoked(), proveCleared(), proveReset()]);
+const proved = Promise.all([proveRevoked(), proveCleared(), proveReset()]);
+document.addEventListener("replayed", async ({ detail }) => {
+  await proved;
+  prove("revoked", "Captured token", detail.text, detail.tone === "unclear" ? undefined : detail.tone === "kept-out");
+});
+await proved;
 document.body.dataset.ready = "true";
