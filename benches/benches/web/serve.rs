@@ -22,6 +22,9 @@ use tokio::net::TcpListener;
 
 use crate::Failure;
 
+const ISSUER: &str = "https://bank.example";
+const AUDIENCE: &str = "https://bank.example/api";
+
 /// Serves until the process ends, which its parent sees to.
 pub(crate) async fn run(name: &str, place: &str) -> Result<(), Failure> {
     let router = match name {
@@ -49,7 +52,7 @@ pub(crate) fn hello(name: &str) -> String {
 /// As the README shows it, on a SQLite file.
 pub(crate) async fn open(delivery: Delivery, file: &str) -> Result<Signoff, Failure> {
     let store = SqliteStore::open(file).await?;
-    let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+    let mut settings = Settings::new(ISSUER, AUDIENCE);
     settings.delivery = delivery;
     Ok(Signoff::open(store, KeySet::new(SigningKey::generate()?), settings).await?)
 }
@@ -86,27 +89,45 @@ struct ByHand {
     redis: ConnectionManager,
 }
 
+/// What our tokens say as well, and RFC 9068 demands.
 #[derive(Clone, Serialize, Deserialize)]
 struct Claims {
+    iss: String,
     sub: String,
-    jti: String,
+    aud: String,
+    client_id: String,
     exp: u64,
+    iat: u64,
+    auth_time: u64,
+    jti: String,
+    sid: String,
 }
 
-/// What people write: the signature by jsonwebtoken, and the list of revoked tokens in Redis.
+/// What people write: signature, issuer, audience and expiry by jsonwebtoken, and the list of revoked tokens in Redis.
 async fn by_hand(redis: &str) -> Result<Router, Failure> {
     let secret = [7; 32];
     // The quicker of its two.
     jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default().map_err(|_| "installed twice")?;
     let mut validation = Validation::new(jsonwebtoken::Algorithm::HS256);
-    validation.validate_aud = false;
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
     let state = ByHand {
         key: Arc::new(DecodingKey::from_secret(&secret)),
         validation: Arc::new(validation),
         // As redis-rs recommends it: the plain connection stays broken once Redis was restarted.
         redis: redis::Client::open(redis)?.get_connection_manager().await?,
     };
-    let claims = Claims { sub: "alice".into(), jti: "0123456789abcdef".into(), exp: 4_000_000_000 };
+    let claims = Claims {
+        iss: ISSUER.into(),
+        sub: "alice".into(),
+        aud: AUDIENCE.into(),
+        client_id: "app".into(),
+        exp: 4_000_000_000,
+        iat: 1_700_000_000,
+        auth_time: 1_700_000_000,
+        jti: "AZq3mWb6d0Gx5n0u3oQ2Yw".into(),
+        sid: "AZq3mWb6cjS9d1m0c7V4rA".into(),
+    };
     let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(&secret))?;
     Ok(Router::new()
         .route("/private", get(async |Extension(claims): Extension<Claims>| hello(&claims.sub)))

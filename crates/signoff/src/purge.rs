@@ -29,10 +29,12 @@ pub(crate) struct Purger {
 /// waits for that on SQLite.
 const BATCH: u32 = 1_000;
 const SLICE: u32 = 25;
-/// While there is more, the store rests for so many times as long as the last transaction took: logouts go first.
-const REST: u32 = 3;
-/// The least rest between two batches, and the first pause after a failure, which doubles from there.
-const LEAST_REST: Duration = Duration::from_millis(50);
+/// While there is more, the store rests for so many times as long as the last transaction took: of a hundred logouts, one meets
+/// a purge. Where that does not suffice until the next purge is due, it rests half as long, and half of that, and so on.
+const REST: u32 = 100;
+const SHORTEST_REST: u32 = 3;
+/// The least pause between two batches, and the first pause after a failure, which doubles from there.
+const LEAST_PAUSE: Duration = Duration::from_millis(50);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// A store that hangs must not end the task.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,13 +53,13 @@ impl Purger {
 
     /// One batch from the store, and everything that is over from memory.
     pub(crate) async fn purge(&self) -> Result<Purged, Error> {
-        let (ControlFlow::Continue(purged) | ControlFlow::Break(purged)) = self.purge_once().await?;
+        let (ControlFlow::Continue(purged) | ControlFlow::Break(purged)) = self.purge_once(REST).await?;
         Ok(purged)
     }
 
-    async fn purge_once(&self) -> Result<ControlFlow<Purged, Purged>, Error> {
+    async fn purge_once(&self, rest: u32) -> Result<ControlFlow<Purged, Purged>, Error> {
         let Some(horizon) = self.horizon()? else { return Ok(ControlFlow::Break(Purged::default())) };
-        let purged = self.purge_batch(horizon).await?;
+        let purged = self.purge_batch(horizon, rest).await?;
         for _ in 0..Replica::PARTS {
             self.replica.purge_part(horizon);
             // A part takes about a millisecond when ten million revocations are live.
@@ -69,7 +71,7 @@ impl Purger {
     }
 
     /// Deletes from the store until nothing is left, or the batch is full.
-    async fn purge_batch(&self, horizon: Timestamp) -> Result<ControlFlow<Purged, Purged>, Error> {
+    async fn purge_batch(&self, horizon: Timestamp, rest: u32) -> Result<ControlFlow<Purged, Purged>, Error> {
         let mut purged = Purged::default();
         for _ in 0..BATCH / SLICE {
             let began = Instant::now();
@@ -81,7 +83,7 @@ impl Purger {
             if ![slice.sessions, slice.revocations, slice.successors].contains(&u64::from(SLICE)) {
                 return Ok(ControlFlow::Break(purged));
             }
-            tokio::time::sleep(began.elapsed() * REST).await;
+            tokio::time::sleep(began.elapsed() * rest).await;
         }
         Ok(ControlFlow::Continue(purged))
     }
@@ -97,13 +99,22 @@ impl Purger {
         Ok(horizon.advance(now, self.clock.elapsed()))
     }
 
-    /// All that is over, batch by batch.
-    async fn purge_all(&self) -> Result<(), Error> {
-        let mut purged = self.purge_once().await?;
+    /// All that is over, batch by batch, so that it is done before the next time if it can be.
+    async fn purge_all(&self, every: Duration, rest: &mut u32) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut due = began + every;
+        let mut purged = self.purge_once(*rest).await?;
         while purged.is_continue() {
-            tokio::time::sleep(LEAST_REST).await;
+            if Instant::now() >= due {
+                *rest = (*rest / 2).max(SHORTEST_REST);
+                due += every;
+            }
+            tokio::time::sleep(LEAST_PAUSE).await;
             let Some(horizon) = self.horizon()? else { return Ok(()) };
-            purged = self.purge_batch(horizon).await?;
+            purged = self.purge_batch(horizon, *rest).await?;
+        }
+        if began.elapsed() < every / 4 {
+            *rest = (*rest * 2).min(REST);
         }
         Ok(())
     }
@@ -111,11 +122,11 @@ impl Purger {
 
 async fn tend(purger: Weak<Purger>, every: Duration) {
     let mut pause = every;
-    let mut retry = FIRST_RETRY;
+    let (mut retry, mut rest) = (FIRST_RETRY, REST);
     loop {
         tokio::time::sleep(scattered(pause)).await;
         let Some(purger) = purger.upgrade() else { return };
-        let round = unless_panicking(purger.purge_all());
+        let round = unless_panicking(purger.purge_all(every, &mut rest));
         match round.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the store panicked during a purge")))
         {
             Ok(()) => (pause, retry) = (every, FIRST_RETRY),

@@ -106,7 +106,7 @@ pub struct Settings {
     pub destroyers: Destroyers,
     /// How often what is long over is deleted from the store and from memory ([`Signoff::purge`](crate::Signoff::purge)),
     /// within a quarter more or less; at least a second. `None`: the application calls it. Defaults to 5 minutes, because
-    /// little and often disturbs nobody.
+    /// little and often disturbs nobody; what is not deleted in that time is deleted at twice the pace from then on.
     pub purge_every: Option<Duration>,
     /// How far a logout reaches before it returns, where several nodes share a store. Defaults to
     /// [`Reach::Everywhere`], because that is what people mean.

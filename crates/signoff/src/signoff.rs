@@ -292,6 +292,9 @@ impl Signoff {
     /// Deletes a bounded number of sessions and revocations that are long over, from the store and from memory. It is done
     /// by itself every [`Settings::purge_every`]; nothing depends on it but disk and memory.
     ///
+    /// It rests a hundred times as long as it works, so that of a hundred logouts that go on meanwhile one meets it: the
+    /// thousand of a kind that it deletes at most take some seconds.
+    ///
     /// Nothing is deleted in the first hour after opening, or less than a day after its end, so that a wall clock that
     /// jumps ahead cannot make the dead live: see [`PurgeHorizon`](signoff_revocation::PurgeHorizon).
     ///

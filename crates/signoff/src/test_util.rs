@@ -156,6 +156,10 @@ impl<S: Store> Store for FailingStore<S> {
         self.store.nodes().map(|_| self as &dyn Nodes)
     }
 
+    fn commits_at_once(&self) -> usize {
+        self.store.commits_at_once()
+    }
+
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
         pass!(self, self.store.agree(terms))
     }

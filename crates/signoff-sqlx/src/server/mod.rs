@@ -62,6 +62,10 @@ pub(crate) struct Server<D: Dialect> {
     durability: Durability,
 }
 
+/// How many connections commit what moves the head of the log. A crowd is served quicker by two than by one: the second does
+/// its work while the first one's commit goes to the disk, and this process its own. A third would only wait for the lock of
+/// the head as well.
+pub(crate) const WRITERS: usize = 2;
 /// A pool that was idle for longer asks a connection whether it still lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// How long to wait for a connection. The library's own limits are of this order.
@@ -88,7 +92,7 @@ impl<D: Dialect> Server<D> {
     }
 
     pub(crate) async fn with_pool(pool: Pool<D>, options: &ServerOptions) -> Result<Self, Error> {
-        let writer = Writer::new(pool.clone());
+        let writer = Writer::new(pool.clone(), WRITERS);
         let mut writing = writer.take().await?;
         // First of all: who is not the owner changes nothing, not even the tables. What nodes share already has no owner,
         // and cannot get one.
@@ -105,6 +109,8 @@ impl<D: Dialect> Server<D> {
             D::set_lease(&mut writing, micros(lease)).await?;
         }
         let agreed = D::lease(&mut writing).await?;
+        // Now, for later the application may have lent all that its pool has.
+        writer.take().await?.done(Ok(()))?;
         writing.done(Ok(()))?;
         if agreed != options.lease.map(micros) {
             let what = match options.lease {
@@ -118,7 +124,7 @@ impl<D: Dialect> Server<D> {
         {
             owner.leave().await;
         }
-        let pulse = Writer::new(pool.clone());
+        let pulse = Writer::new(pool.clone(), 1);
         Ok(Self { seat: Seat::new(), pool, writer, pulse, owner, lease: options.lease, durability })
     }
 
@@ -138,8 +144,7 @@ impl<D: Dialect> Server<D> {
         Ok(&self.pool)
     }
 
-    /// The connection that commits what moves the head of the log. One is faster than many: the second would wait for
-    /// the lock of the head until the first one's commit is on the disk.
+    /// A connection that commits what moves the head of the log.
     pub(crate) async fn writer(&self) -> Result<Writing<'_, D>, Error> {
         self.check()?;
         self.writer.take().await

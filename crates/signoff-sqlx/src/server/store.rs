@@ -46,8 +46,8 @@ macro_rules! server_store {
                 crate::server::Server::open(url, options).await.map(|server| Self(server, tokio::sync::Mutex::default()))
             }
 
-            /// Uses a pool that the application has. The two connections that the store keeps for itself are made by
-            /// the pool, as the application told it to, but are no longer counted by it.
+            /// Uses a pool that the application has. The three connections that the store keeps for itself are made
+            /// by the pool, as the application told it to, but are no longer counted by it.
             ///
             /// # Errors
             ///
@@ -77,6 +77,10 @@ macro_rules! server_store {
 
             fn nodes(&self) -> Option<&dyn signoff::store::Nodes> {
                 self.0.lease().map(|_| self as &dyn signoff::store::Nodes)
+            }
+
+            fn commits_at_once(&self) -> usize {
+                crate::server::WRITERS
             }
 
             async fn agree(&self, terms: signoff::store::Terms) -> Result<signoff::store::Terms, signoff::Error> {

@@ -1,10 +1,10 @@
-//! The one connection that commits what moves the head of the log.
+//! The connections that commit what moves the head of the log.
 
 use std::ops::{Deref, DerefMut};
 
-use signoff::Error;
+use signoff::{Error, ErrorKind};
 use sqlx::{Connection, Database, Pool};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::{Dialect, TRUSTED, detached};
@@ -13,7 +13,8 @@ use crate::error::is_answer;
 /// Held, not borrowed from the pool each time: a pool asks the server whether a connection lives when it comes back.
 pub(super) struct Writer<D: Database> {
     pool: Pool<D>,
-    held: Mutex<Option<Held<D>>>,
+    places: Vec<Mutex<Option<Held<D>>>>,
+    free: Semaphore,
 }
 
 struct Held<D: Database> {
@@ -22,13 +23,18 @@ struct Held<D: Database> {
 }
 
 impl<D: Dialect> Writer<D> {
-    pub(super) fn new(pool: Pool<D>) -> Self {
-        Self { pool, held: Mutex::new(None) }
+    /// So many connections at the most, each made when it is taken for the first time.
+    pub(super) fn new(pool: Pool<D>, most: usize) -> Self {
+        Self { pool, places: (0..most).map(|_| Mutex::new(None)).collect(), free: Semaphore::new(most) }
     }
 
     /// Waits for its turn, and makes a new connection if there is none that works.
     pub(super) async fn take(&self) -> Result<Writing<'_, D>, Error> {
-        let mut place = self.held.lock().await;
+        let closed = |_| Error::new(ErrorKind::Internal, "the connections that write are gone");
+        let permit = self.free.acquire().await.map_err(closed)?;
+        // Whoever has a permit finds a place. The first that is free, so that whoever is alone always has the same.
+        let place = self.places.iter().find_map(|place| place.try_lock().ok());
+        let mut place = place.ok_or_else(|| Error::new(ErrorKind::Internal, "more write than there are places"))?;
         let connection = match place.take() {
             Some(held) if held.used.elapsed() < TRUSTED => held.connection,
             Some(mut held) => match held.connection.ping().await {
@@ -37,13 +43,15 @@ impl<D: Dialect> Writer<D> {
             },
             None => detached(&self.pool).await?,
         };
-        Ok(Writing { place, connection })
+        Ok(Writing { place, connection, _permit: permit })
     }
 
     pub(super) async fn close(&self) {
-        if let Some(held) = self.held.lock().await.take() {
-            // A server that is gone already has closed it.
-            let _ = held.connection.close().await;
+        for place in &self.places {
+            if let Some(held) = place.lock().await.take() {
+                // A server that is gone already has closed it.
+                let _ = held.connection.close().await;
+            }
         }
     }
 }
@@ -53,6 +61,8 @@ impl<D: Dialect> Writer<D> {
 pub(crate) struct Writing<'a, D: Database> {
     place: MutexGuard<'a, Option<Held<D>>>,
     connection: D::Connection,
+    // Given back after the place is.
+    _permit: SemaphorePermit<'a>,
 }
 
 impl<D: Database> Writing<'_, D> {

@@ -63,11 +63,3 @@ pub(super) async fn find(pool: &SqlitePool, family: &TokenHash) -> Result<Option
     let row = query.fetch_optional(pool).await.map_err(database)?;
     row.as_ref().map(session).transpose()
 }
-
-/// Forgets sealed successors whose grace was over at `horizon`.
-pub(super) async fn forget(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    let sql = "UPDATE signoff_refresh SET sealed = NULL WHERE family IN (SELECT family FROM signoff_refresh \
-               WHERE sealed IS NOT NULL AND grace_until <= ? ORDER BY grace_until LIMIT ?)";
-    let done = sqlx::query(sql).bind(horizon.as_micros()).bind(limit).execute(connection).await;
-    done.map(|done| done.rows_affected()).map_err(database)
-}

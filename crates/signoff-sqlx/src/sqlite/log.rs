@@ -64,17 +64,6 @@ pub(super) async fn read(pool: &SqlitePool, after: Position, limit: u32) -> Resu
     packed_log(&query.fetch_one(pool).await.map_err(database)?, after, limit)
 }
 
-pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    let sql = "DELETE FROM signoff_cutoff WHERE (kind, id) IN \
-               (SELECT kind, id FROM signoff_cutoff WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
-    let query = sqlx::query(sql).bind(horizon.as_micros()).bind(limit);
-    query.execute(&mut *connection).await.map_err(database)?;
-    let sql = "DELETE FROM signoff_log WHERE position IN \
-               (SELECT position FROM signoff_log WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
-    let done = sqlx::query(sql).bind(horizon.as_micros()).bind(limit).execute(connection).await.map_err(database)?;
-    Ok(done.rows_affected())
-}
-
 pub(super) async fn agree(connection: &mut SqliteConnection, terms: Terms) -> Result<Terms, Error> {
     let sql = "UPDATE signoff_meta SET longest_session = max(longest_session, ?), leeway = max(leeway, ?) \
                RETURNING longest_session, leeway";

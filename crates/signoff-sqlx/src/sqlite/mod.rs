@@ -7,6 +7,7 @@ mod exchange;
 mod key_ring;
 mod log;
 mod owner;
+mod purge;
 mod sessions;
 mod sign_off;
 mod writer;
@@ -145,6 +146,11 @@ impl Store for SqliteStore {
         None
     }
 
+    /// SQLite has one writer.
+    fn commits_at_once(&self) -> usize {
+        1
+    }
+
     async fn agree(&self, terms: Terms) -> Result<Terms, Error> {
         let mut transaction = self.begin().await?;
         let agreed = log::agree(&mut transaction, terms).await?;
@@ -247,12 +253,10 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, horizon: Timestamp, limit: u32) -> Result<Purged, Error> {
-        let mut transaction = self.begin().await?;
-        let sessions = sessions::purge(&mut transaction, horizon, limit).await?;
-        let successors = exchange::forget(&mut transaction, horizon, limit).await?;
-        let revocations = log::purge(&mut transaction, horizon, limit).await?;
-        transaction.commit().await.map_err(database)?;
-        Ok(Purged { sessions, revocations, successors })
+        let mut writing = self.writer.take().await?;
+        let purged = purge::run(&mut writing, horizon, limit).await?;
+        writing.done();
+        Ok(purged)
     }
 
     async fn load_key_ring(&self) -> Result<Option<StoredKeyRing>, Error> {

@@ -115,23 +115,3 @@ pub(super) async fn touch(
     let query = sqlx::query(sql).bind(now.as_micros()).bind(json(&rows.collect::<Vec<_>>())?);
     query.fetch_all(connection).await.map_err(database)?.iter().map(session).collect()
 }
-
-/// Sessions that ended at or before a time, and have nothing unfinished elsewhere.
-macro_rules! over {
-    () => {
-        "(SELECT sid FROM signoff_session WHERE expires_at <= ? AND NOT EXISTS (SELECT 1 FROM signoff_elsewhere AS e \
-         WHERE e.sid = signoff_session.sid) ORDER BY expires_at, sid LIMIT ?)"
-    };
-}
-
-/// Deletes sessions that ended at or before `horizon`, and their tokens and families.
-pub(super) async fn purge(connection: &mut SqliteConnection, horizon: Timestamp, limit: u32) -> Result<u64, Error> {
-    // The same rows in all statements: the transaction has the write lock.
-    let tokens = concat!("DELETE FROM signoff_token WHERE sid IN ", over!());
-    sqlx::query(tokens).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
-    let families = concat!("DELETE FROM signoff_refresh WHERE sid IN ", over!());
-    sqlx::query(families).bind(horizon.as_micros()).bind(limit).execute(&mut *connection).await.map_err(database)?;
-    let sessions = concat!("DELETE FROM signoff_session WHERE sid IN ", over!());
-    let done = sqlx::query(sessions).bind(horizon.as_micros()).bind(limit).execute(connection).await;
-    done.map(|done| done.rows_affected()).map_err(database)
-}

@@ -69,44 +69,53 @@ const MARIADB: [(&str, bool); 9] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_database_refuses_is_repeated_or_unavailable() {
-    for database in Database::each() {
-        let signoff = serve(database.open().await.unwrap(), BOTH[0]).await.unwrap();
-        let codes = if matches!(database, Database::Postgres(_)) { POSTGRES } else { MARIADB };
-        for (code, rolled_back) in codes {
-            for everywhere in [false, true] {
-                let context = format!("{database:?}, {code}, everywhere {everywhere}");
-                // Once: nobody notices, but that a wide end is repeated only if the database says that nothing happened.
-                let token = log_in(&signoff).await;
-                let before = records(&signoff).await;
-                refuse(&database, code, 1).await;
-                match log_out(&signoff, everywhere, &token).await {
-                    Ok(destroyed) => {
-                        assert_eq!(destroyed, 1, "{context}");
-                        assert!(!everywhere || rolled_back, "{context}");
-                    }
-                    Err(error) => {
-                        assert_eq!(error.kind(), ErrorKind::Unavailable, "{context}");
-                        assert!(everywhere && !rolled_back, "{context}: {error}");
-                        assert!(accepts(&signoff, &token).await, "{context}");
-                        assert_eq!(log_out(&signoff, everywhere, &token).await.unwrap(), 1, "{context}");
-                    }
+    // Mostly they wait for a lost answer to be looked up, so the databases, of each of which there are two, go at once.
+    let mut all = tokio::task::JoinSet::new();
+    for everywhere in [false, true] {
+        for database in Database::each() {
+            all.spawn(async move {
+                let signoff = serve(database.open().await.unwrap(), BOTH[0]).await.unwrap();
+                let codes = if matches!(database, Database::Postgres(_)) { POSTGRES } else { MARIADB };
+                for (code, rolled_back) in codes {
+                    refused_with(&database, &signoff, (code, rolled_back), everywhere).await;
                 }
-                assert!(!accepts(&signoff, &token).await, "{context}");
-                assert_eq!(records(&signoff).await, before + if everywhere { 2 } else { 1 }, "{context}");
-
-                // Always: an error, and nothing has happened.
-                let token = log_in(&signoff).await;
-                refuse(&database, code, 1_000).await;
-                let error = log_out(&signoff, everywhere, &token).await.unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Unavailable, "{context}");
-                assert!(accepts(&signoff, &token).await, "{context}");
-                refuse(&database, code, 0).await;
-                assert_eq!(log_out(&signoff, everywhere, &token).await.unwrap(), 1, "{context}: a retry completes");
-                assert!(!accepts(&signoff, &token).await, "{context}");
-            }
+                signoff.close().await;
+            });
         }
-        signoff.close().await;
     }
+    all.join_all().await;
+}
+
+async fn refused_with(database: &Database, signoff: &Signoff, (code, rolled_back): (&str, bool), everywhere: bool) {
+    let context = format!("{database:?}, {code}, everywhere {everywhere}");
+    // Once: nobody notices, but that a wide end is repeated only if the database says that nothing happened.
+    let token = log_in(signoff).await;
+    let before = records(signoff).await;
+    refuse(database, code, 1).await;
+    match log_out(signoff, everywhere, &token).await {
+        Ok(destroyed) => {
+            assert_eq!(destroyed, 1, "{context}");
+            assert!(!everywhere || rolled_back, "{context}");
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{context}");
+            assert!(everywhere && !rolled_back, "{context}: {error}");
+            assert!(accepts(signoff, &token).await, "{context}");
+            assert_eq!(log_out(signoff, everywhere, &token).await.unwrap(), 1, "{context}");
+        }
+    }
+    assert!(!accepts(signoff, &token).await, "{context}");
+    assert_eq!(records(signoff).await, before + if everywhere { 2 } else { 1 }, "{context}");
+
+    // Always: an error, and nothing has happened.
+    let token = log_in(signoff).await;
+    refuse(database, code, 1_000).await;
+    let error = log_out(signoff, everywhere, &token).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{context}");
+    assert!(accepts(signoff, &token).await, "{context}");
+    refuse(database, code, 0).await;
+    assert_eq!(log_out(signoff, everywhere, &token).await.unwrap(), 1, "{context}: a retry completes");
+    assert!(!accepts(signoff, &token).await, "{context}");
 }
 
 /// Somebody with a shell, who takes one lock, waits until the logout has the other, and then wants that.

@@ -247,7 +247,7 @@ async fn wrong_addresses_are_told_apart_and_no_password_is_told() {
 async fn a_pool_of_the_application_serves() {
     let [Database::MariaDb(mariadb), Database::Postgres(postgres)] = Database::each() else { unreachable!() };
     let options = ServerOptions::new();
-    // One connection is enough: the store's own two are not counted.
+    // One connection is enough: the store's own are not counted.
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&postgres).await.unwrap();
     let signoff = serve(PostgresStore::with_pool(pool.clone(), &options).await.unwrap(), BOTH[0]).await.unwrap();
     let token = log_in(&signoff).await;

@@ -1,9 +1,10 @@
-//! Group commit: concurrent logouts share a transaction, and so do refreshes, logins and touches, each on a task of their
+//! Group commit: concurrent logouts share a transaction, and so do refreshes, logins and touches, each on tasks of their
 //! own that no dropped future cancels.
 //!
-//! The same task puts what was committed into force in memory before anybody hears of it.
+//! The same tasks put what was committed into force in memory before anybody hears of it.
 
 mod catch_up;
+mod lanes;
 mod verbs;
 mod worker;
 
@@ -16,7 +17,6 @@ use signoff_revocation::{LogPage, Replica};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::lost::Trace;
-use crate::panics::unless_panicking;
 use crate::store::{Seated, Store};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Position, steps};
@@ -98,8 +98,9 @@ impl<V: Verb> Committer<V> {
     /// off.
     pub(crate) fn start(verb: V, worker: Worker, seated: Arc<Seated>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let lanes = if V::LOGS { worker.store.commits_at_once() } else { 1 };
         let task = tokio::spawn(async move {
-            run(verb, worker, jobs).await;
+            lanes::run(lanes, verb, worker, jobs).await;
             drop(seated);
         });
         Self { queue, task }
@@ -147,50 +148,6 @@ impl<V: Verb> Committer<V> {
         drop(self.queue);
         // A task that panicked has left its seat as well, by unwinding.
         let _ = self.task.await;
-    }
-}
-
-async fn run<V: Verb>(verb: V, worker: Worker, mut jobs: mpsc::Receiver<Job<V>>) {
-    let mut group = Vec::new();
-    while jobs.recv_many(&mut group, worker.batch).await > 0 {
-        gather(&mut jobs, &mut group, worker.batch).await;
-        let (requests, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|job| (job.request, job.reply)).unzip();
-        let work = unless_panicking(worker.commit_group(&verb, &requests));
-        let refuse = |error: Error| replies.iter().map(|_| Err(error.clone())).collect();
-        let results = match tokio::time::timeout(worker.limit, work).await {
-            Ok(Ok(results)) => results,
-            Ok(Err(_)) => refuse(Error::new(ErrorKind::Internal, "the store panicked during a commit")),
-            Err(_) => {
-                worker.look_up_lost_answer::<V>().await;
-                refuse(Error::new(ErrorKind::Unavailable, "the store hangs"))
-            }
-        };
-        let answer = move || {
-            for (reply, result) in replies.into_iter().zip(results) {
-                // Nobody waits any more: it happened all the same.
-                let _ = reply.send(result);
-            }
-        };
-        // The store need not wait until a crowd is woken, if there is something to do for it.
-        if jobs.is_empty() {
-            answer();
-        } else {
-            tokio::spawn(async move { answer() });
-        }
-    }
-}
-
-/// Waits a little for company, unless somebody in the group is in a hurry.
-async fn gather<V: Verb>(jobs: &mut mpsc::Receiver<Job<V>>, group: &mut Vec<Job<V>>, most: usize) {
-    let until = tokio::time::Instant::now() + V::GATHERING;
-    let mut seen = 0;
-    while group.len() < most && !group[seen..].iter().any(|job| V::is_urgent(&job.request)) {
-        seen = group.len();
-        let more = jobs.recv_many(group, most - seen);
-        // Over, or nobody is left who could come.
-        if !tokio::time::timeout_at(until, more).await.is_ok_and(|more| more > 0) {
-            return;
-        }
     }
 }
 

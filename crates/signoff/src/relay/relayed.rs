@@ -132,6 +132,10 @@ forward!(impl[S: Store] for Relayed<S>, |this| this.store, {
         Some(self)
     }
 
+    fn commits_at_once(&self) -> usize {
+        self.store.commits_at_once()
+    }
+
     async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
         match self.ask(Question::Log { after, limit }).await? {
             Answer::Log(read) if read.page.after == after => Ok(read),

@@ -118,6 +118,9 @@ macro_rules! forward_pointer {
             fn nodes(&self) -> Option<&dyn Nodes> {
                 (**self).nodes()
             }
+            fn commits_at_once(&self) -> usize {
+                (**self).commits_at_once()
+            }
             async fn log_after(&self, after: Position, limit: u32) -> Result<LogRead, Error> {
                 (**self).log_after(after, limit).await
             }

@@ -47,6 +47,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// How many transactions that move the head of the log should be under way at once when there is a crowd; one, as by
+    /// default, where the next one could do nothing until that one is on the disk. Always the same number.
+    fn commits_at_once(&self) -> usize {
+        1
+    }
+
     /// Raises the store's terms to these where they are larger, and returns the result.
     ///
     /// - Terms never shrink: what an earlier configuration promised still binds.

@@ -37,7 +37,7 @@ async fn long_ago(store: impl Store, period: Option<Duration>, people: u32) -> B
 }
 
 async fn left(store: &dyn Store) -> usize {
-    store.log_after(Position::ZERO, 10_000).await.unwrap().page.entries.len()
+    store.log_after(Position::ZERO, 20_000).await.unwrap().page.entries.len()
 }
 
 // The clock of the runtime moves when everything waits; the bank's own stands still.
@@ -74,6 +74,37 @@ async fn between_batches_it_rests() {
         }
     }
     assert_eq!(seen, [2_500, 1_500, 500, 0], "others come in between");
+}
+
+/// On a store that answers within five milliseconds.
+#[tokio::test(start_paused = true)]
+async fn it_disturbs_one_logout_in_a_hundred_and_keeps_up_all_the_same() {
+    let store = Arc::new(MemoryStore::new());
+    let failing = FailingStore::new(Arc::clone(&store));
+    let switch = failing.switch();
+    let _bank = long_ago(failing, Some(EVERY), 12_000).await;
+    tokio::spawn(async move {
+        loop {
+            switch.fail(0, u64::MAX, Fault::Late);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let second = || tokio::time::sleep(secs(1));
+    while left(&*store).await == 12_000 {
+        second().await;
+    }
+    let mut deleted = Vec::new();
+    loop {
+        let before = left(&*store).await;
+        second().await;
+        deleted.push(before - left(&*store).await);
+        if left(&*store).await == 0 {
+            break;
+        }
+    }
+    // A few slices of 25 a second, until it should have been done: then twice as many.
+    assert!(deleted[..55].iter().all(|deleted| (25..=150).contains(deleted)), "{deleted:?}");
+    assert!((70..110).contains(&deleted.len()), "{} s instead of two minutes: {deleted:?}", deleted.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,15 +22,7 @@ impl Chromium {
     pub(super) async fn start() -> Self {
         let [chromium, chromedriver] = install::chromium();
         let folder = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(chromedriver)
-            .arg("--port=0")
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let port = port(&mut driver);
+        let (driver, port) = listening(&chromedriver, folder.path());
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut browser = Self { http, port, session: String::new(), driver, folder };
         let options = json!({
@@ -106,14 +99,31 @@ impl Drop for Chromium {
     }
 }
 
-/// Where a chromedriver listens: it chooses a free port and says so.
-fn port(driver: &mut Child) -> u16 {
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.trim_end_matches('.').split_once("started successfully on port ")?;
-        port.parse().ok()
-    });
-    // What else it prints is read and dropped, so that it is never blocked.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    port.expect("chromedriver did not start")
+/// A chromedriver, and where it listens: it chooses a free port of IPv4 and says so. It ends where somebody has that port of
+/// IPv6, which happens among many tests, and is started again then.
+fn listening(chromedriver: &Path, folder: &Path) -> (Child, u16) {
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        let mut driver = Command::new(chromedriver)
+            .arg("--port=0")
+            .env("TMPDIR", folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        for line in lines.by_ref() {
+            let port =
+                line.trim_end_matches('.').split_once("started successfully on port ").map(|(_, port)| port.parse());
+            said.push(line);
+            if let Some(port) = port {
+                // What else it prints is read and dropped, so that it is never blocked.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (driver, port.unwrap());
+            }
+        }
+        driver.wait().unwrap();
+    }
+    panic!("chromedriver did not start: {}", said.join("\n"));
 }
