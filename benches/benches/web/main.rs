@@ -71,9 +71,10 @@ fn main() -> Result<(), Failure> {
         let (address, runtime) = (server.address().to_owned(), &runtime);
         move || runtime.block_on(most(&address, &request, CONNECTIONS, slice)).expect("the server answers")
     };
+    let token = first(&jwt)?;
     let contestants = vec![
         Contestant::new("no authentication", round(&nothing, Request::new("GET", "/private", &[]))),
-        Contestant::new("signoff, EdDSA JWT seen before", round(&jwt, bearer(&first(&jwt)?))),
+        Contestant::new("signoff, EdDSA JWT seen before", round(&jwt, bearer(&token))),
         Contestant::new(
             "signoff, opaque token in a cookie",
             round(&opaque, cookie("__Host-signoff", &first(&opaque)?)),
@@ -92,14 +93,17 @@ fn main() -> Result<(), Failure> {
             round(&express, bearer(&first(&express)?)),
         ),
         Contestant::new("Flask 3.1, Flask-JWT-Extended 4.7 HS256, Redis GET", round(&flask, bearer(&first(&flask)?))),
+        // What a layer that costs nothing would do.
+        Contestant::new("no authentication, the JWT in the request", round(&nothing, bearer(&token))),
     ];
     let all = interleave_all("GET /private, whole services", Unit::PerSecond, length.pick(45, 5), contestants);
-    let [base, by_jwt, by_cookie, by_hand, sqlite, moka, on_actix, actix_session, ..] = all.as_slice() else {
+    let [base, by_jwt, by_cookie, by_hand, sqlite, moka, on_actix, actix_session, .., floor] = all.as_slice() else {
         return Err("too few series".into());
     };
     claim("web-jwt", by_jwt, base);
     claim("web-opaque", by_cookie, base);
     claim("web-redis", by_jwt, by_hand);
+    remark(format_args!("  a layer that costs nothing would have {:.3}", floor.over(by_hand)));
     claim("web-tower-sqlite", by_cookie, sqlite);
     claim("web-tower-moka", by_cookie, moka);
     claim("web-actix-redis", on_actix, actix_session);
