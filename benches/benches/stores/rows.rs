@@ -21,7 +21,8 @@ pub(crate) struct Sizes {
     pub(crate) record: f64,
 }
 
-const HOURS: i64 = 8 * 3_600_000_000;
+const HOUR: i64 = 3_600_000_000;
+const HOURS: i64 = 8 * HOUR;
 
 impl Rows {
     pub(crate) const fn new(count: u64, ends: i64) -> Self {
@@ -112,18 +113,20 @@ impl Rows {
         }
     }
 
-    /// Two or three sessions a person, ends in no order, and what browsers call themselves.
+    /// Two or three sessions a person, ends in no order, and what browsers call themselves. They began 31 hours before they
+    /// end, so that those that live have been used before now, and can be noted to be used once more.
     fn make_sessions(&self, plain: &Plain) -> String {
         let Self { count, ends } = self;
         let (i, from, sid) = (plain.i(), plain.from(*count), self.sid(plain));
-        let created = format!("{} + ({i} * 7919) % {count} * {}", ends - 2 * HOURS, HOURS / *count as i64);
+        let end = format!("{} + ({i} * 7919) % {count} * {}", ends - HOURS, HOURS / *count as i64);
+        let (created, idle) = (format!("{end} - {}", 31 * HOUR), format!("{end} - {HOUR}"));
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let subject = plain.subject(*count);
         format!(
             "INSERT INTO signoff_session (sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, \
              idle_expires_at, expires_at, version, data, device, address, user_agent) \
              SELECT {sid}, {subject}, 'https://bank.example/api', {i}, {created}, {created}, {created}, \
-             {created} + {HOURS}, {created} + {HOURS}, 1, {}, 'Firefox on Linux', '203.0.113.77', '{agent}' FROM {from}",
+             {idle}, {end}, 1, {}, 'Firefox on Linux', '203.0.113.77', '{agent}' FROM {from}",
             plain.empty(),
         )
     }
