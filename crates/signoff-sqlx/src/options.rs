@@ -24,8 +24,8 @@ impl ServerOptions {
         Self { accept_weak_durability: true, ..self }
     }
 
-    /// How many connections a pool that the store opens itself may have, beside the two that it always has: one that
-    /// commits and one that holds the lock of the owner. Defaults to 8, because reading keeps no connection busy for long.
+    /// How many connections a pool that the store opens itself may have, beside the three that it always has: two that
+    /// commit and one that holds the lock of the owner or keeps the lease alive. Defaults to 8, because reading keeps no connection busy for long.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         Self { connections: connections.max(1), ..self }

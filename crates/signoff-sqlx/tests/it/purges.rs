@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use signoff::store::{Purged, SessionKey};
 use signoff::{Position, SessionId, Store};
+use signoff_sqlx::{PostgresStore, ServerOptions};
 
 use crate::ordering::{at, create, end};
 use crate::service::Database;
@@ -63,6 +64,19 @@ async fn nodes_purge_while_others_log_out() {
         assert!(log.iter().all(|entry| entry.expires_at() > at(200)));
         assert_eq!(log.len(), LIVE / 2);
     }
+}
+
+/// What is lost of a purge is purged again; of all else that a connection of PostgreSQL confirms, nothing may be lost.
+#[tokio::test]
+async fn only_a_purge_does_not_wait_for_the_disk() {
+    let [_, Database::Postgres(database)] = Database::each() else { unreachable!() };
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&database).await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone(), &ServerOptions::new()).await.unwrap();
+    create(&store, "alice", 0).await;
+    assert_eq!(store.purge(at(200), 10).await.unwrap().sessions, 1);
+    let setting = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&pool).await.unwrap();
+    assert_eq!(setting, "on");
+    store.close().await;
 }
 
 /// Numbers from a fixed seed: a store that fails does so again.
