@@ -110,8 +110,8 @@ impl<D: Dialect> Server<D> {
         }
         let agreed = D::lease(&mut writing).await?;
         // Now, for later the application may have lent all that its pool has.
-        writer.take().await?.done(Ok(()))?;
-        writing.done(Ok(()))?;
+        writer.take().await?.done(Ok(())).await?;
+        writing.done(Ok(())).await?;
         if agreed != options.lease.map(micros) {
             let what = match options.lease {
                 Some(_) => "the nodes that share the database have leases of another length",

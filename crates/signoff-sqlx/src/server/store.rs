@@ -94,7 +94,7 @@ macro_rules! server_store {
             ) -> Result<signoff::store::CreatedSessions, signoff::Error> {
                 let mut writer = self.0.writer().await?;
                 let created = twice!(create::run(&mut writer, batch, now).await);
-                writer.done(created)
+                writer.done(created).await
             }
 
             async fn load_session(
@@ -156,7 +156,7 @@ macro_rules! server_store {
             ) -> Result<signoff::store::SignedOff, signoff::Error> {
                 let mut writer = self.0.writer().await?;
                 let signed_off = twice!(sign_off::run(&mut writer, batch, now).await);
-                writer.done(signed_off)
+                writer.done(signed_off).await
             }
 
             async fn exchange(
@@ -166,7 +166,7 @@ macro_rules! server_store {
             ) -> Result<signoff::store::Exchanged, signoff::Error> {
                 let mut writer = self.0.writer().await?;
                 let exchanged = twice!(exchange::run(&mut writer, batch, now).await);
-                writer.done(exchanged)
+                writer.done(exchanged).await
             }
 
             async fn intents(
@@ -237,7 +237,7 @@ macro_rules! server_store {
             async fn join(&self, id: &signoff::NodeId, name: &str) -> Result<(), signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let joined = nodes::join(&mut pulse, id, name).await;
-                match pulse.done(joined)? {
+                match pulse.done(joined).await? {
                     true => Ok(()),
                     false => Err(signoff::Error::new(signoff::ErrorKind::Conflict, "a node of this id has joined")),
                 }
@@ -246,7 +246,7 @@ macro_rules! server_store {
             async fn renew(&self, id: &signoff::NodeId, applied: signoff::Position) -> Result<bool, signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let renewed = nodes::renew(&mut pulse, id, applied).await;
-                pulse.done(renewed)
+                pulse.done(renewed).await
             }
 
             async fn behind(
@@ -255,25 +255,25 @@ macro_rules! server_store {
             ) -> Result<Vec<signoff::store::Node>, signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let found = nodes::behind(&mut pulse, position).await;
-                pulse.done(found)
+                pulse.done(found).await
             }
 
             async fn expel(&self, id: &signoff::NodeId, renewals: u64) -> Result<bool, signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let expelled = nodes::expel(&mut pulse, id, renewals).await;
-                pulse.done(expelled)
+                pulse.done(expelled).await
             }
 
             async fn leave(&self, id: &signoff::NodeId) -> Result<(), signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let left = nodes::leave(&mut pulse, id).await;
-                pulse.done(left)
+                pulse.done(left).await
             }
 
             async fn announce(&self) -> Result<(), signoff::Error> {
                 let mut pulse = self.0.pulse().await?;
                 let announced = nodes::announce(&mut pulse).await;
-                pulse.done(announced)
+                pulse.done(announced).await
             }
 
             async fn heard(&self) -> Result<(), signoff::Error> {

@@ -7,7 +7,7 @@ use sqlx::{Connection, Database, Pool};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::{Dialect, TRUSTED, detached};
+use super::{Dialect, PATIENCE, TRUSTED, detached};
 use crate::error::is_answer;
 
 /// Held, not borrowed from the pool each time: a pool asks the server whether a connection lives when it comes back.
@@ -67,8 +67,17 @@ pub(crate) struct Writing<'a, D: Database> {
 
 impl<D: Database> Writing<'_, D> {
     /// Keeps the connection for the next one, unless it may be broken.
-    pub(crate) fn done<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
-        if result.as_ref().map_or_else(is_answer, |_| true) {
+    pub(crate) async fn done<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        let is_good = match &result {
+            Ok(_) => true,
+            // The rollback of a transaction that failed goes to the server with the next question. What it has locked, the
+            // head of the log for one, must not wait for that.
+            Err(error) => {
+                is_answer(error)
+                    && tokio::time::timeout(PATIENCE, self.connection.ping()).await.is_ok_and(|done| done.is_ok())
+            }
+        };
+        if is_good {
             *self.place = Some(Held { connection: self.connection, used: Instant::now() });
         }
         result

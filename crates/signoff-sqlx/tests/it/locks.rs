@@ -209,6 +209,26 @@ async fn a_lock_that_is_not_given_in_time_is_unavailable() {
     }
 }
 
+/// The head of the log for one, which every logout of every other node waits for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_logout_that_failed_has_let_go_of_what_it_locked() {
+    for database in Database::each() {
+        let signoff = serve(database.open().await.unwrap(), BOTH[0]).await.unwrap();
+        for everywhere in [false, true] {
+            let token = log_in(&signoff).await;
+            refuse(&database, if matches!(database, Database::Postgres(_)) { "53100" } else { "1026" }, 1_000).await;
+            log_out(&signoff, everywhere, &token).await.unwrap_err();
+            let others = match &database {
+                Database::Postgres(_) => "SET lock_timeout = '2s'; UPDATE signoff_meta SET previous = previous",
+                Database::MariaDb(_) => "SET innodb_lock_wait_timeout = 2; UPDATE signoff_meta SET previous = previous",
+            };
+            database.execute(others).await;
+            refuse(&database, "53100", 0).await;
+        }
+        signoff.close().await;
+    }
+}
+
 /// An administrator, or a pooler, ends every connection between two logouts, and in the middle of many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_connections_are_found_out() {
