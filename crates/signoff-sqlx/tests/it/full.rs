@@ -26,9 +26,15 @@ impl Disk {
         Self(folder)
     }
 
+    /// As soon as nobody writes there any more: a connection may be about to close.
     fn remount(&self, how: &str) {
-        let remounted = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status();
-        assert!(remounted.unwrap().success(), "the disk is busy");
+        let remounted = || Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status().unwrap();
+        let mut attempts = 0;
+        while !remounted().success() {
+            attempts += 1;
+            assert!(attempts < 100, "the disk is busy");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 }
 
