@@ -25,7 +25,8 @@ impl ServerOptions {
     }
 
     /// How many connections a pool that the store opens itself may have, beside the three that it always has: two that
-    /// commit and one that holds the lock of the owner or keeps the lease alive. Defaults to 8, because reading keeps no connection busy for long.
+    /// commit, and one that holds the lock of the owner or keeps the lease alive. Defaults to 8, because reading keeps no
+    /// connection busy for long.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         Self { connections: connections.max(1), ..self }

@@ -66,6 +66,7 @@ pub(crate) struct Server<D: Dialect> {
 /// its work while the first one's commit goes to the disk, and this process its own. A third would only wait for the lock of
 /// the head as well.
 pub(crate) const WRITERS: usize = 2;
+
 /// A pool that was idle for longer asks a connection whether it still lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// How long to wait for a connection. The library's own limits are of this order.
