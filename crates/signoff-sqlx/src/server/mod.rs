@@ -65,7 +65,7 @@ pub(crate) struct Server<D: Dialect> {
 /// How many connections commit what moves the head of the log. A crowd is served quicker by two than by one: the second does
 /// its work while the first one's commit goes to the disk, and this process its own. A third would only wait for the lock of
 /// the head as well.
-pub(crate) const WRITERS: usize = 2;
+pub(crate) const WRITERS: u32 = 2;
 
 /// A pool that was idle for longer asks a connection whether it still lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);

@@ -80,7 +80,7 @@ macro_rules! server_store {
             }
 
             fn commits_at_once(&self) -> usize {
-                crate::server::WRITERS
+                crate::server::WRITERS as usize
             }
 
             async fn agree(&self, terms: signoff::store::Terms) -> Result<signoff::store::Terms, signoff::Error> {

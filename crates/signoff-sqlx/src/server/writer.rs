@@ -1,10 +1,11 @@
 //! The connections that commit what moves the head of the log.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use signoff::{Error, ErrorKind};
 use sqlx::{Connection, Database, Pool};
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::{Dialect, PATIENCE, TRUSTED, detached};
@@ -13,56 +14,62 @@ use crate::error::is_answer;
 /// Held, not borrowed from the pool each time: a pool asks the server whether a connection lives when it comes back.
 pub(super) struct Writer<D: Database> {
     pool: Pool<D>,
-    places: Vec<Mutex<Option<Held<D>>>>,
-    free: Semaphore,
+    most: u32,
+    turns: Semaphore,
+    /// The one that was used last is used next, so whoever is alone always has the same.
+    idle: Mutex<Vec<Idle<D>>>,
 }
 
-struct Held<D: Database> {
+struct Idle<D: Database> {
     connection: D::Connection,
-    used: Instant,
+    since: Instant,
 }
 
 impl<D: Dialect> Writer<D> {
-    /// So many connections at the most, each made when it is taken for the first time.
-    pub(super) fn new(pool: Pool<D>, most: usize) -> Self {
-        Self { pool, places: (0..most).map(|_| Mutex::new(None)).collect(), free: Semaphore::new(most) }
+    /// So many connections at the most, each made when it is needed for the first time.
+    pub(super) fn new(pool: Pool<D>, most: u32) -> Self {
+        Self { pool, most, turns: Semaphore::new(most as usize), idle: Mutex::default() }
     }
 
     /// Waits for its turn, and makes a new connection if there is none that works.
     pub(super) async fn take(&self) -> Result<Writing<'_, D>, Error> {
         let closed = |_| Error::new(ErrorKind::Internal, "the connections that write are gone");
-        let permit = self.free.acquire().await.map_err(closed)?;
-        // Whoever has a permit finds a place. The first that is free, so that whoever is alone always has the same.
-        let place = self.places.iter().find_map(|place| place.try_lock().ok());
-        let mut place = place.ok_or_else(|| Error::new(ErrorKind::Internal, "more write than there are places"))?;
-        let connection = match place.take() {
-            Some(held) if held.used.elapsed() < TRUSTED => held.connection,
-            Some(mut held) => match held.connection.ping().await {
-                Ok(()) => held.connection,
+        let turn = self.turns.acquire().await.map_err(closed)?;
+        let idle = self.idle().pop();
+        let connection = match idle {
+            Some(idle) if idle.since.elapsed() < TRUSTED => idle.connection,
+            Some(mut idle) => match idle.connection.ping().await {
+                Ok(()) => idle.connection,
                 Err(_) => detached(&self.pool).await?,
             },
             None => detached(&self.pool).await?,
         };
-        Ok(Writing { place, connection, _permit: permit })
+        Ok(Writing { writer: self, connection, _turn: turn })
     }
 
+    /// When nobody writes any more.
     pub(super) async fn close(&self) {
-        for place in &self.places {
-            if let Some(held) = place.lock().await.take() {
-                // A server that is gone already has closed it.
-                let _ = held.connection.close().await;
-            }
+        let _turns = self.turns.acquire_many(self.most).await;
+        let idle = std::mem::take(&mut *self.idle());
+        for idle in idle {
+            // A server that is gone already has closed it.
+            let _ = idle.connection.close().await;
         }
+    }
+}
+
+impl<D: Database> Writer<D> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<D>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The connection while somebody commits with it. Dropped, as a caller that gives up does, it is closed, and the server
 /// rolls back what was not committed.
 pub(crate) struct Writing<'a, D: Database> {
-    place: MutexGuard<'a, Option<Held<D>>>,
+    writer: &'a Writer<D>,
     connection: D::Connection,
-    // Given back after the place is.
-    _permit: SemaphorePermit<'a>,
+    _turn: SemaphorePermit<'a>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -78,7 +85,7 @@ impl<D: Database> Writing<'_, D> {
             }
         };
         if is_good {
-            *self.place = Some(Held { connection: self.connection, used: Instant::now() });
+            self.writer.idle().push(Idle { connection: self.connection, since: Instant::now() });
         }
         result
     }

@@ -33,7 +33,7 @@ impl Disk {
         while !remounted().success() {
             attempts += 1;
             assert!(attempts < 100, "the disk is busy");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
