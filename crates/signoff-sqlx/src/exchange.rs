@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::future::Future;
 
-use signoff::store::{Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogPage, Repeated, SealedSuccessor};
+use signoff::store::{
+    Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogPage, Repeated, SealedSuccessor, SignOff,
+};
 use signoff::time::Timestamp;
-use signoff::{Error, LogoutId, Session, TokenHash};
+use signoff::{Error, LogoutId, Position, Session, TokenHash};
 
 use crate::error::damaged;
 use crate::rows::{Fields, session, timestamp};
@@ -26,51 +28,74 @@ pub(crate) struct State {
 
 /// What a database does in an exchange, each verb in a constant number of statements.
 pub(crate) trait Families: Ledger {
-    /// The families with these keys and their sessions, as [`state`] reads them.
+    /// The families with these keys and their sessions, as [`state`] reads them, and the head of the log.
     ///
     /// They stay as they are until the transaction ends: nobody else exchanges a token of them or signs a session off, by
     /// whatever scope. Sessions are locked before the head of the log, as in a sign-off, so the two cannot deadlock.
-    fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> impl Future<Output = Result<Vec<State>, Error>> + Send;
+    fn read(
+        &mut self,
+        keys: &[TokenHash],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(Vec<State>, Position), Error>> + Send;
 
     /// Writes families, and when their sessions were used.
-    fn write(&mut self, changed: &[&State]) -> impl Future<Output = Result<(), Error>> + Send;
+    fn write(&mut self, changed: &[State]) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// Everything but the commit.
 pub(crate) async fn run(families: &mut impl Families, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
     steps::reached("exchange: begun");
-    let keys: Vec<_> = batch.iter().map(|request| request.family).collect();
-    let read = families.read(&keys, now).await?;
-    let mut states: HashMap<_, _> = read.into_iter().map(|state| (state.key, state)).collect();
-    let mut ends = Vec::new();
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for request in batch {
-        let Some(state) = states.get_mut(&request.family) else {
-            outcomes.push(ExchangeOutcome::Unknown);
-            continue;
-        };
-        let decision = state.family.exchange(request, state.is_live, now);
-        if decision == Decision::Reused {
-            ends.push(request.sign_off(&state.session.id));
-        }
-        outcomes.push(state.follow(decision, request, now));
-    }
-    steps::reached("exchange: decided");
-    let mut changed: Vec<_> = states.values().filter(|state| state.is_changed).collect();
+    let (read, head) = families.read(&keys(batch), now).await?;
+    let Decided { outcomes, changed, thefts } = Decided::new(read, batch, now);
     if !changed.is_empty() {
-        // In order, so that two batches that meet take their locks alike.
-        changed.sort_unstable_by_key(|state| state.session.id);
         families.write(&changed).await?;
     }
     steps::reached("exchange: written");
-    let page = if ends.is_empty() {
-        let head = families.head().await?;
-        LogPage { after: head, entries: Vec::new(), through: head }
-    } else {
-        sign_off::run(families, &ends, now).await?.page
-    };
+    let page = if thefts.is_empty() { nothing(head) } else { sign_off::run(families, &thefts, now).await?.page };
     steps::reached("exchange: before the commit");
     Ok(Exchanged { outcomes, page })
+}
+
+/// The families that a batch names.
+pub(crate) fn keys(batch: &[Exchange]) -> Vec<TokenHash> {
+    batch.iter().map(|request| request.family).collect()
+}
+
+/// The page of a transaction that appends nothing.
+pub(crate) fn nothing(head: Position) -> LogPage {
+    LogPage { after: head, entries: Vec::new(), through: head }
+}
+
+/// What a batch comes to.
+pub(crate) struct Decided {
+    pub(crate) outcomes: Vec<ExchangeOutcome>,
+    /// What is to be written, in the order of sessions, so that two batches that meet take their locks alike.
+    pub(crate) changed: Vec<State>,
+    /// What is to be signed off.
+    pub(crate) thefts: Vec<SignOff>,
+}
+
+impl Decided {
+    pub(crate) fn new(read: Vec<State>, batch: &[Exchange], now: Timestamp) -> Self {
+        let mut states: HashMap<_, _> = read.into_iter().map(|state| (state.key, state)).collect();
+        let mut thefts = Vec::new();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for request in batch {
+            let Some(state) = states.get_mut(&request.family) else {
+                outcomes.push(ExchangeOutcome::Unknown);
+                continue;
+            };
+            let decision = state.family.exchange(request, state.is_live, now);
+            if decision == Decision::Reused {
+                thefts.push(request.sign_off(&state.session.id));
+            }
+            outcomes.push(state.follow(decision, request, now));
+        }
+        steps::reached("exchange: decided");
+        let mut changed: Vec<_> = states.into_values().filter(|state| state.is_changed).collect();
+        changed.sort_unstable_by_key(|state| state.session.id);
+        Self { outcomes, changed, thefts }
+    }
 }
 
 impl State {

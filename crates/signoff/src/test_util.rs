@@ -306,7 +306,7 @@ static ON_STEP: OnceLock<fn(&'static str)> = OnceLock::new();
 /// transaction`, `logout: in force`, `logout: before the answer`. Those of a refresh have `refresh` for `logout`, and end
 /// with `refresh: decided`; those of a login and of a touch have `login` and `touch`, and end with `in force`. What is
 /// finished in other stores has `elsewhere: begun`, `elsewhere: destroyed`, `elsewhere: settled`, and `elsewhere: claimed`
-/// before an attempt that is not the first.
+/// before an attempt that is not the first; `elsewhere: swept` is after each look for what is due.
 pub fn on_step(hook: fn(&'static str)) {
     let _ = ON_STEP.set(hook);
 }

@@ -1,103 +1,156 @@
-//! Families of refresh tokens in MySQL: SQL and binding. The order of things is in [`crate::exchange`].
+//! Families of refresh tokens in MySQL: a transaction of two hops, which are texts of several statements. What is decided in
+//! between is in [`crate::exchange`].
+
+use std::fmt::Write as _;
 
 use signoff::store::{Exchange, Exchanged};
 use signoff::time::Timestamp;
-use signoff::{Error, Session, TokenHash};
-use sqlx::Connection;
+use signoff::{Error, Position, Session, TokenHash};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
-use super::sessions::{bind_live, live};
-use crate::error::database;
-use crate::exchange::{self, Families, State, state};
-use crate::pack::{hex, json};
-use crate::rows::{integer, session};
-use crate::steps;
+use super::sessions::live;
+use super::sign_off::list;
+use super::text;
+use crate::error::{damaged, database};
+use crate::exchange::{self, Decided, State, state};
+use crate::pack::{literal, push_literal};
+use crate::rows::{Fields, integer, position, session};
+use crate::{sign_off, steps};
+
+/// How the head of the log is locked. Exchanges keep sign-offs away, but not each other. Who finds a thief appends to the log:
+/// it begins again with the whole lock, because two that wait for each other to let go of their shares are a deadlock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Shared,
+    Exclusive,
+}
 
 pub(super) async fn run(
     connection: &mut MySqlConnection,
     batch: &[Exchange],
     now: Timestamp,
 ) -> Result<Exchanged, Error> {
-    let mut transaction = connection.begin().await.map_err(database)?;
-    let exchanged = exchange::run(&mut *transaction, batch, now).await?;
-    transaction.commit().await.map_err(database)?;
-    steps::reached("exchange: committed");
-    Ok(exchanged)
-}
-
-/// One row for each key of a JSON text, and its family.
-macro_rules! asked {
-    () => {
-        "JSON_TABLE(?, '$[*]' COLUMNS (family VARCHAR(64) CHARSET ascii PATH '$' ERROR ON ERROR)) AS asked \
-         STRAIGHT_JOIN signoff_refresh AS f FORCE INDEX (PRIMARY) ON f.family = UNHEX(asked.family) \
-         STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = f.sid"
-    };
-}
-
-impl Families for MySqlConnection {
-    async fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> Result<Vec<State>, Error> {
-        let mut keys: Vec<_> = keys.iter().map(|key| hex(key.as_bytes())).collect();
-        // Once each, for a join would repeat them; in order, so that two batches that meet take their locks alike.
-        keys.sort_unstable();
-        keys.dedup();
-        let keys = json(&keys)?;
-        let lock = concat!("SELECT f.sid FROM ", asked!(), " FOR UPDATE");
-        sqlx::query(lock).bind(&keys).fetch_all(&mut *self).await.map_err(database)?;
-        let lock = "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE";
-        sqlx::query(lock).fetch_one(&mut *self).await.map_err(database)?;
-        // A statement of its own, because its snapshot must not be older than the locks.
-        let sql = concat!(
-            "SELECT signoff_session.*, f.family, f.current, f.previous, f.sealed, f.grace_until, f.generation, f.reuse, \
-             CAST((",
-            live!(),
-            ") AS SIGNED) AS is_live FROM ",
-            asked!()
-        );
-        let query = bind_live(sqlx::query(sql), now).bind(keys);
-        query.fetch_all(self).await.map_err(database)?.iter().map(state).collect()
-    }
-
-    async fn write(&mut self, changed: &[&State]) -> Result<(), Error> {
-        let rows: Vec<_> = changed
-            .iter()
-            .map(|State { key, family, session, .. }| {
-                (
-                    hex(key.as_bytes()),
-                    hex(family.current.as_bytes()),
-                    family.previous.map(|hash| hex(hash.as_bytes())),
-                    family.sealed.as_ref().map(|sealed| hex(sealed.as_bytes())),
-                    family.grace_until.as_micros(),
-                    integer(family.generation),
-                    family.reuse.map(|id| hex(id.as_bytes())),
-                    hex(session.id.as_bytes()),
-                    session.last_seen_at.as_micros(),
-                    session.idle_expires_at.as_micros(),
-                )
-            })
-            .collect();
-        let families = "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (\
-                        family VARCHAR(64) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
-                        current VARCHAR(64) CHARSET ascii PATH '$[1]' ERROR ON ERROR, \
-                        previous VARCHAR(64) CHARSET ascii PATH '$[2]' ERROR ON ERROR, \
-                        sealed VARCHAR(128) CHARSET ascii PATH '$[3]' ERROR ON ERROR, \
-                        grace_until BIGINT PATH '$[4]' ERROR ON ERROR, generation BIGINT PATH '$[5]' ERROR ON ERROR, \
-                        reuse VARCHAR(32) CHARSET ascii PATH '$[6]' ERROR ON ERROR)) AS new \
-                        STRAIGHT_JOIN signoff_refresh AS f FORCE INDEX (PRIMARY) ON f.family = UNHEX(new.family) \
-                        SET f.current = UNHEX(new.current), f.previous = UNHEX(new.previous), \
-                        f.sealed = UNHEX(new.sealed), f.grace_until = new.grace_until, f.generation = new.generation, \
-                        f.reuse = UNHEX(new.reuse)";
-        let sessions = "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (\
-                        sid VARCHAR(32) CHARSET ascii PATH '$[7]' ERROR ON ERROR, \
-                        last_seen_at BIGINT PATH '$[8]' ERROR ON ERROR, \
-                        idle_expires_at BIGINT PATH '$[9]' ERROR ON ERROR)) AS new \
-                        STRAIGHT_JOIN signoff_session AS s FORCE INDEX (PRIMARY) ON s.sid = UNHEX(new.sid) \
-                        SET s.last_seen_at = new.last_seen_at, s.idle_expires_at = new.idle_expires_at";
-        let rows = json(&rows)?;
-        for sql in [families, sessions] {
-            sqlx::query(sql).bind(&rows).execute(&mut *self).await.map_err(database)?;
+    steps::reached("exchange: begun");
+    let shared = attempt(connection, batch, now, Head::Shared).await;
+    let exchanged = match text::ended(connection, shared).await? {
+        Some(exchanged) => Some(exchanged),
+        None => {
+            let alone = attempt(connection, batch, now, Head::Exclusive).await;
+            text::ended(connection, alone).await?
         }
-        Ok(())
+    };
+    steps::reached("exchange: committed");
+    exchanged.ok_or_else(|| damaged("an exchange that has the head of the log cannot come to nothing"))
+}
+
+/// `None`: there is a thief, and nothing happened yet.
+async fn attempt(
+    connection: &mut MySqlConnection,
+    batch: &[Exchange],
+    now: Timestamp,
+    lock: Head,
+) -> Result<Option<Exchanged>, Error> {
+    let (read, head) = read(connection, &exchange::keys(batch), now, lock).await?;
+    let Decided { outcomes, changed, thefts } = Decided::new(read, batch, now);
+    if thefts.is_empty() {
+        text::rows(connection, format!("{}COMMIT", write(&changed))).await?;
+        return Ok(Some(Exchanged { outcomes, page: exchange::nothing(head) }));
     }
+    if lock == Head::Shared {
+        text::rows(connection, "ROLLBACK".to_owned()).await?;
+        return Ok(None);
+    }
+    text::rows(connection, write(&changed)).await?;
+    steps::reached("exchange: written");
+    let page = sign_off::run(connection, &thefts, now).await?.page;
+    steps::reached("exchange: before the commit");
+    text::rows(connection, "COMMIT".to_owned()).await?;
+    Ok(Some(Exchanged { outcomes, page }))
+}
+
+/// Locks sessions and families, then the head, and only then reads, because what is read must not be older than the locks.
+async fn read(
+    connection: &mut MySqlConnection,
+    keys: &[TokenHash],
+    now: Timestamp,
+    lock: Head,
+) -> Result<(Vec<State>, Position), Error> {
+    // A list must not be empty. In order, so that two batches that meet take their locks alike.
+    let mut keys: Vec<_> = keys.iter().map(|key| literal(key.as_bytes())).chain(["NULL".to_owned()]).collect();
+    keys.sort_unstable();
+    let families = format!(
+        "signoff_refresh AS f FORCE INDEX (PRIMARY) STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) \
+         ON signoff_session.sid = f.sid WHERE f.family IN ({})",
+        keys.join(", ")
+    );
+    let lock = match lock {
+        Head::Shared => "LOCK IN SHARE MODE",
+        Head::Exclusive => "FOR UPDATE",
+    };
+    let sql = format!(
+        concat!(
+            "START TRANSACTION; SELECT COUNT(f.sid) FROM {families} FOR UPDATE; \
+             SELECT head FROM signoff_meta WHERE id = 1 {lock}; \
+             SELECT signoff_session.*, f.family, f.current, f.previous, f.sealed, f.grace_until, f.generation, f.reuse, \
+             CAST((",
+            live!("{now}"),
+            ") AS SIGNED) AS is_live FROM {families}"
+        ),
+        families = families,
+        lock = lock,
+        now = now.as_micros()
+    );
+    let rows = text::rows(connection, sql).await?;
+    let [_, head, states @ ..] = rows.as_slice() else { return Err(damaged("the head of the log is missing")) };
+    Ok((states.iter().map(state).collect::<Result<_, _>>()?, position(head.integer("head")?)?))
+}
+
+/// Statements that write families, all of which there are, and when their sessions were used.
+fn write(changed: &[State]) -> String {
+    let mut sql = String::new();
+    if changed.is_empty() {
+        return sql;
+    }
+    // Writing to a text does not fail. VALUES() is what MySQL calls old and MariaDB knows alone.
+    let mut before =
+        "INSERT INTO signoff_refresh (family, sid, current, previous, sealed, grace_until, generation, reuse) VALUES (";
+    for State { key, family, .. } in changed {
+        sql.push_str(before);
+        before = ", (";
+        push_literal(&mut sql, Some(key.as_bytes()));
+        for bytes in [
+            Some(family.session.as_bytes().as_slice()),
+            Some(family.current.as_bytes()),
+            family.previous.as_ref().map(|hash| hash.as_bytes().as_slice()),
+            family.sealed.as_ref().map(|sealed| sealed.as_bytes()),
+        ] {
+            sql.push_str(", ");
+            push_literal(&mut sql, bytes);
+        }
+        let _ = write!(sql, ", {}, {}, ", family.grace_until.as_micros(), integer(family.generation));
+        push_literal(&mut sql, family.reuse.as_ref().map(|id| id.as_bytes().as_slice()));
+        sql.push(')');
+    }
+    sql.push_str(
+        " ON DUPLICATE KEY UPDATE current = VALUES(current), previous = VALUES(previous), sealed = VALUES(sealed), \
+         grace_until = VALUES(grace_until), generation = VALUES(generation), reuse = VALUES(reuse); \
+         UPDATE signoff_session FORCE INDEX (PRIMARY) SET ",
+    );
+    let ids: Vec<_> = changed.iter().map(|state| state.session.id).collect();
+    for (column, time) in [
+        ("last_seen_at", (|session| session.last_seen_at) as fn(&Session) -> Timestamp),
+        ("idle_expires_at", |session| session.idle_expires_at),
+    ] {
+        let _ = write!(sql, "{column} = CASE sid");
+        for State { session, .. } in changed {
+            sql.push_str(" WHEN ");
+            push_literal(&mut sql, Some(session.id.as_bytes()));
+            let _ = write!(sql, " THEN {}", time(session).as_micros());
+        }
+        sql.push_str(if column == "last_seen_at" { " END, " } else { " END " });
+    }
+    let _ = write!(sql, "WHERE sid IN ({}); ", list(&ids));
+    sql
 }
 
 pub(super) async fn find(pool: &MySqlPool, family: &TokenHash) -> Result<Option<Session>, Error> {

@@ -7,12 +7,11 @@ use std::fmt::Write as _;
 use signoff::store::{SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, SessionId, Subject};
-use sqlx::AssertSqlSafe;
-use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::mysql::MySqlConnection;
 
-use super::audit;
 use super::sign_off::{LATEST, list};
-use crate::error::{damaged, database};
+use super::{audit, text};
+use crate::error::damaged;
 use crate::pack::push_literal;
 use crate::rows::{Fields, dead, micros, position, session_id};
 use crate::sign_off::{self, Found};
@@ -27,12 +26,8 @@ pub(super) async fn end_sessions(
     now: Timestamp,
 ) -> Result<SignedOff, Error> {
     steps::reached("sign-off: begun");
-    let ended = transact(connection, batch, asked, now).await;
-    if ended.is_err() {
-        // What it has locked would stay locked. Where this fails as well, the connection is broken, and the server does it.
-        let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
-    }
-    ended
+    let done = transact(connection, batch, asked, now).await;
+    text::ended(connection, done).await
 }
 
 async fn transact(
@@ -48,7 +43,7 @@ async fn transact(
          WHERE sid IN ({}) FOR UPDATE",
         list(&ids)
     );
-    let rows = text(connection, look).await?;
+    let rows = text::rows(connection, look).await?;
     let mut there = HashMap::with_capacity(rows.len());
     for row in &rows {
         let alive = row.optional_integer("destroyed_at")?.is_none();
@@ -75,7 +70,7 @@ async fn transact(
         states.push((destroyed, known, until));
     }
 
-    let rows = text(connection, settle(&alive, &doomed, now)).await?;
+    let rows = text::rows(connection, settle(&alive, &doomed, now)).await?;
     steps::reached("sign-off: committed");
     let head = rows.first().ok_or_else(|| damaged("the head of the log is missing"))?;
     let (previous, through) = (position(head.integer("previous")?)?, head.integer("head")?);
@@ -132,9 +127,4 @@ fn settle(alive: &[SessionId], doomed: &[(&Asked<'_>, Option<&Subject>, i64)], n
     }
     sql.push_str("; COMMIT");
     sql
-}
-
-/// Runs statements, and gives the rows of all of them.
-async fn text(connection: &mut MySqlConnection, sql: String) -> Result<Vec<MySqlRow>, Error> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(database)
 }

@@ -15,6 +15,7 @@ mod nodes;
 mod purge;
 mod sessions;
 mod sign_off;
+mod text;
 
 use signoff::{Error, ErrorKind};
 use sqlx::Row;
@@ -66,14 +67,14 @@ const WEAKNESSES: [(&str, &str); 4] = [
 impl Dialect for MySql {
     const SCHEMES: &'static [&'static str] = &["mysql", "mariadb"];
 
-    async fn prepare(connection: &mut MySqlConnection) -> Result<(), Error> {
+    async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
         // Whatever the server's defaults are: a stricter level would lock gaps between the rows and make deadlocks of what
         // now waits, and a lax mode would cut what does not fit instead of refusing it. A client that is gone without a
         // word may have locked the head of the log, so waiting for it ends; MariaDB also ends its transaction.
         let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
                    SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'); \
                    SET SESSION innodb_lock_wait_timeout = 10 /*M!100300 , SESSION idle_transaction_timeout = 10 */";
-        sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
+        sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
     }
 
     async fn own(connection: &mut MySqlConnection) -> Result<bool, Error> {

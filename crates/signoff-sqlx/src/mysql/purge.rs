@@ -16,8 +16,9 @@ pub(super) async fn run(pool: &MySqlPool, horizon: Timestamp, limit: u32) -> Res
     let mut connection = pool.acquire().await.map_err(database)?;
     sqlx::raw_sql(READ_COMMITTED).execute(&mut *connection).await.map_err(database)?;
     let mut transaction = sqlx::Connection::begin(&mut *connection).await.map_err(database)?;
+    // NOT EXISTS would be a table of all that there is elsewhere.
     let ended = "SELECT sid FROM signoff_session FORCE INDEX (signoff_session_by_end) WHERE expires_at <= ? \
-                 AND NOT EXISTS (SELECT 1 FROM signoff_elsewhere AS e WHERE e.sid = signoff_session.sid) \
+                 AND (SELECT e.n FROM signoff_elsewhere AS e WHERE e.sid = signoff_session.sid LIMIT 1) IS NULL \
                  ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED";
     let query = sqlx::query(ended).bind(horizon.as_micros()).bind(limit);
     let ended = query.fetch_all(&mut *transaction).await.map_err(database)?;

@@ -41,6 +41,13 @@ pub(super) async fn settle(pool: &PgPool, settled: &[Settled]) -> Result<(), Err
     transaction.commit().await.map_err(database)
 }
 
+/// Whether the session of a row is destroyed.
+macro_rules! destroyed {
+    () => {
+        " (SELECT s.destroyed_at FROM signoff_session AS s WHERE s.sid = e.sid) IS NOT NULL"
+    };
+}
+
 impl Links for PgPool {
     async fn unseen(&self, limit: u32) -> Result<Option<Stretch>, Error> {
         let sql = "SELECT position AS seen, (SELECT max(position) FROM (SELECT position FROM signoff_log WHERE position > \
@@ -53,12 +60,14 @@ impl Links for PgPool {
 
     async fn ended_by(&self, stretch: Stretch) -> Result<Vec<SessionId>, Error> {
         // The sum keeps the mark from being looked up by its index, which would be all the living for each entry.
-        let sql = "SELECT e.sid FROM signoff_log AS l JOIN signoff_elsewhere AS e ON e.sid = l.id \
-                   JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > $1 AND l.position <= $2 \
-                   AND l.kind = 2 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL \
-                   UNION SELECT e.sid FROM signoff_log AS l JOIN signoff_elsewhere AS e ON e.subject = l.id \
-                   JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > $1 AND l.position <= $2 \
-                   AND l.kind = 3 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL";
+        let sql = concat!(
+            "SELECT e.sid FROM signoff_elsewhere AS e WHERE e.ended + 0 = 0 AND",
+            destroyed!(),
+            " AND e.sid = ANY (ARRAY(SELECT id FROM signoff_log WHERE position > $1 AND position <= $2 AND kind = 2)) \
+             UNION SELECT e.sid FROM signoff_elsewhere AS e WHERE e.ended + 0 = 0 AND",
+            destroyed!(),
+            " AND e.subject = ANY (ARRAY(SELECT id FROM signoff_log WHERE position > $1 AND position <= $2 AND kind = 3))"
+        );
         let query = sqlx::query(sql).bind(stretch.after).bind(stretch.through);
         query.fetch_all(self).await.map_err(database)?.iter().map(session_id).collect()
     }
@@ -85,15 +94,19 @@ impl Links for PgPool {
             IntentsOf::All => sqlx::query(by_time).bind(limit).bind(i64::MAX).bind(now),
             IntentsOf::Due => sqlx::query(by_time).bind(limit).bind(now).bind(now),
             IntentsOf::Sessions(ids) => {
-                let sql = "SELECT e.* FROM signoff_elsewhere AS e LEFT JOIN signoff_session AS s ON s.sid = e.sid \
-                           WHERE e.sid = ANY ($2) AND (e.ended = 1 OR s.destroyed_at IS NOT NULL) \
-                           ORDER BY e.retry_at LIMIT $1";
+                let sql = concat!(
+                    "SELECT e.* FROM signoff_elsewhere AS e WHERE e.sid = ANY ($2) AND (e.ended + 0 = 1 OR",
+                    destroyed!(),
+                    ") ORDER BY e.retry_at LIMIT $1"
+                );
                 sqlx::query(sql).bind(limit).bind(bytes(ids))
             }
             IntentsOf::Subject(subject) => {
-                let sql = "SELECT e.* FROM signoff_elsewhere AS e LEFT JOIN signoff_session AS s ON s.sid = e.sid \
-                           WHERE e.subject = $2 AND (e.ended = 1 OR s.destroyed_at IS NOT NULL) \
-                           ORDER BY e.retry_at LIMIT $1";
+                let sql = concat!(
+                    "SELECT e.* FROM signoff_elsewhere AS e WHERE e.subject = $2 AND (e.ended + 0 = 1 OR",
+                    destroyed!(),
+                    ") ORDER BY e.retry_at LIMIT $1"
+                );
                 sqlx::query(sql).bind(limit).bind(subject.as_str().as_bytes())
             }
         };

@@ -2,14 +2,14 @@
 
 use signoff::store::{Exchange, Exchanged};
 use signoff::time::Timestamp;
-use signoff::{Error, Session, TokenHash};
+use signoff::{Error, Position, Session, TokenHash};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::sessions::live;
 use crate::error::database;
 use crate::exchange::{self, Families, State, state};
-use crate::rows::{integer, session};
+use crate::rows::{Fields, integer, position, session};
 use crate::steps;
 
 pub(super) async fn run(connection: &mut PgConnection, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
@@ -21,33 +21,36 @@ pub(super) async fn run(connection: &mut PgConnection, batch: &[Exchange], now: 
 }
 
 impl Families for PgConnection {
-    async fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> Result<Vec<State>, Error> {
-        // A subquery that depends on nothing is done before the row that it stands beside is locked.
-        let lock = "WITH held AS MATERIALIZED (SELECT f.sid FROM signoff_refresh AS f JOIN signoff_session AS s \
-                    ON s.sid = f.sid WHERE f.family = ANY ($1) ORDER BY f.sid FOR UPDATE) \
+    async fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> Result<(Vec<State>, Position), Error> {
+        // Who changes a family has locked its session. A subquery that depends on nothing is done before the row that it
+        // stands beside is locked.
+        let lock = "WITH held AS MATERIALIZED (SELECT sid FROM signoff_session WHERE sid = ANY (ARRAY(\
+                    SELECT sid FROM signoff_refresh WHERE family = ANY ($1))) ORDER BY sid FOR UPDATE) \
                     SELECT head FROM signoff_meta WHERE id = 1 AND (SELECT count(*) FROM held) >= 0 FOR UPDATE";
         let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
-        sqlx::query(lock).bind(&keys).fetch_one(&mut *self).await.map_err(database)?;
+        let head = sqlx::query(lock).bind(&keys).fetch_one(&mut *self).await.map_err(database)?;
         // A statement of its own, because its snapshot must not be older than the locks.
         let sql = concat!(
-            "SELECT signoff_session.*, f.family, f.current, f.previous, f.sealed, f.grace_until, f.generation, f.reuse, (",
+            "WITH f AS MATERIALIZED (SELECT * FROM signoff_refresh WHERE family = ANY ($2)) \
+             SELECT signoff_session.*, f.family, f.current, f.previous, f.sealed, f.grace_until, f.generation, f.reuse, (",
             live!(),
-            ")::int::bigint AS is_live FROM signoff_refresh AS f JOIN signoff_session ON signoff_session.sid = f.sid \
-             WHERE f.family = ANY ($2)"
+            ")::int::bigint AS is_live FROM f JOIN signoff_session ON signoff_session.sid = f.sid \
+             WHERE signoff_session.sid = ANY (ARRAY(SELECT sid FROM f))"
         );
         let query = sqlx::query(sql).bind(now.as_micros()).bind(&keys);
-        query.fetch_all(self).await.map_err(database)?.iter().map(state).collect()
+        let states = query.fetch_all(self).await.map_err(database)?.iter().map(state).collect::<Result<_, _>>()?;
+        Ok((states, position(head.integer("head")?)?))
     }
 
-    async fn write(&mut self, changed: &[&State]) -> Result<(), Error> {
+    async fn write(&mut self, changed: &[State]) -> Result<(), Error> {
         let sql = "WITH new AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], \
                    $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bigint[], $10::bigint[]) AS new (family, \
                    current, previous, sealed, grace_until, generation, reuse, sid, last_seen_at, idle_expires_at)), \
                    families AS (UPDATE signoff_refresh AS f SET current = new.current, previous = new.previous, \
                    sealed = new.sealed, grace_until = new.grace_until, generation = new.generation, reuse = new.reuse \
-                   FROM new WHERE f.family = new.family) \
+                   FROM new WHERE f.family = ANY ($1) AND f.family = new.family) \
                    UPDATE signoff_session AS s SET last_seen_at = new.last_seen_at, \
-                   idle_expires_at = new.idle_expires_at FROM new WHERE s.sid = new.sid";
+                   idle_expires_at = new.idle_expires_at FROM new WHERE s.sid = ANY ($8) AND s.sid = new.sid";
         let all = || changed.iter();
         let families = || changed.iter().map(|state| &state.family);
         sqlx::query(sql)

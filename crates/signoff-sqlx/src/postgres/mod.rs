@@ -49,14 +49,14 @@ const WEAKNESSES: [(&str, &str); 4] = [
 impl Dialect for Postgres {
     const SCHEMES: &'static [&'static str] = &["postgres", "postgresql"];
 
-    async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
+    async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         // Whatever the server's default is: a stricter level would only turn waiting for the head into errors. Every
         // statement of ours goes by a key: one plan serves all its calls, and as that may be made while the tables are
         // still empty, it must not be to read them whole.
         let sql = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
                    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; \
                    SET idle_in_transaction_session_timeout = '10s'";
-        sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(database)?;
+        sqlx::raw_sql(sql).execute(&mut *connection).await?;
         wait_for_locks(connection, Patience::Short).await
     }
 
@@ -99,9 +99,9 @@ impl Dialect for Postgres {
 
     async fn migrate(connection: &mut PgConnection) -> Result<(), Error> {
         // Another node that migrates has the lock for as long as it takes.
-        wait_for_locks(connection, Patience::Endless).await?;
+        wait_for_locks(connection, Patience::Endless).await.map_err(database)?;
         migrator(&MIGRATIONS).run_direct(None, &mut *connection, false).await.map_err(migration)?;
-        wait_for_locks(connection, Patience::Short).await
+        wait_for_locks(connection, Patience::Short).await.map_err(database)
     }
 }
 
@@ -113,10 +113,10 @@ enum Patience {
     Short,
 }
 
-async fn wait_for_locks(connection: &mut PgConnection, patience: Patience) -> Result<(), Error> {
+async fn wait_for_locks(connection: &mut PgConnection, patience: Patience) -> Result<(), sqlx::Error> {
     let sql = match patience {
         Patience::Endless => "SET lock_timeout = 0",
         Patience::Short => "SET lock_timeout = '10s'",
     };
-    sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(database)
+    sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
 }

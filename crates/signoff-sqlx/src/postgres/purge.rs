@@ -19,25 +19,25 @@ use crate::rows::Fields;
 const PURGE: &str = "\
 WITH ended AS MATERIALIZED (
     SELECT sid FROM signoff_session WHERE expires_at <= $1
-    AND NOT EXISTS (SELECT FROM signoff_elsewhere AS e WHERE e.sid = signoff_session.sid)
+    AND (SELECT true FROM signoff_elsewhere AS e WHERE e.sid = signoff_session.sid LIMIT 1) IS NULL
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), tokens AS (
-    DELETE FROM signoff_token WHERE sid IN (SELECT sid FROM ended)
+    DELETE FROM signoff_token WHERE sid = ANY (ARRAY(SELECT sid FROM ended))
 ), families AS (
-    DELETE FROM signoff_refresh WHERE sid IN (SELECT sid FROM ended)
+    DELETE FROM signoff_refresh WHERE sid = ANY (ARRAY(SELECT sid FROM ended))
 ), sessions AS (
-    DELETE FROM signoff_session WHERE sid IN (SELECT sid FROM ended) RETURNING sid
+    DELETE FROM signoff_session WHERE sid = ANY (ARRAY(SELECT sid FROM ended)) RETURNING sid
 ), sealed AS (
-    UPDATE signoff_refresh SET sealed = NULL WHERE family IN (
+    UPDATE signoff_refresh SET sealed = NULL WHERE family = ANY (ARRAY(
         SELECT family FROM signoff_refresh WHERE sealed IS NOT NULL AND grace_until <= $1
-        AND sid NOT IN (SELECT sid FROM ended) ORDER BY grace_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+        AND sid NOT IN (SELECT sid FROM ended) ORDER BY grace_until LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING family
 ), cutoffs AS (
-    DELETE FROM signoff_cutoff WHERE (kind, id) IN (SELECT kind, id FROM signoff_cutoff
-        WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    DELETE FROM signoff_cutoff WHERE ctid = ANY (ARRAY(SELECT ctid FROM signoff_cutoff
+        WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 ), log AS (
-    DELETE FROM signoff_log WHERE position IN (SELECT position FROM signoff_log
-        WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    DELETE FROM signoff_log WHERE position = ANY (ARRAY(SELECT position FROM signoff_log
+        WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING position
 )
 SELECT (SELECT count(*) FROM sessions) AS sessions, (SELECT count(*) FROM log) AS revocations,

@@ -227,7 +227,8 @@ impl Ledger for PgConnection {
     ) -> Result<Vec<Dead>, Error> {
         let sql = "UPDATE signoff_session AS s SET destroyed_at = $1, data = '', claims = NULL \
                    FROM unnest($2::text[], $3::bytea[]) AS asked (subject, spared) \
-                   WHERE s.subject = asked.subject AND s.sid IS DISTINCT FROM asked.spared AND s.destroyed_at IS NULL \
+                   WHERE s.subject = ANY ($2) AND s.subject = asked.subject \
+                   AND s.sid IS DISTINCT FROM asked.spared AND s.destroyed_at IS NULL \
                    RETURNING s.sid, s.subject, s.expires_at";
         let names: Vec<_> = subjects.iter().map(|(subject, _)| subject.as_str()).collect();
         let spared: Vec<_> = subjects.iter().map(|(_, spared)| spared.map(|id| id.as_bytes().as_slice())).collect();
@@ -272,7 +273,7 @@ async fn left(connection: &mut PgConnection, subjects: &[&str], spared: &[Option
         return Ok(false);
     }
     let sql = "SELECT s.sid FROM unnest($1::text[], $2::bytea[]) AS asked (subject, spared) JOIN signoff_session AS s \
-               ON s.subject = asked.subject WHERE s.sid <> asked.spared AND s.destroyed_at IS NULL LIMIT 1";
+               ON s.subject = asked.subject WHERE s.subject = ANY ($1) AND s.sid <> asked.spared AND s.destroyed_at IS NULL LIMIT 1";
     let query = sqlx::query(sql).bind(subjects).bind(spared);
     query.fetch_optional(connection).await.map(|row| row.is_some()).map_err(database)
 }

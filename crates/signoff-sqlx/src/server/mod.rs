@@ -28,8 +28,8 @@ pub(crate) trait Dialect: Database {
     /// How URLs begin.
     const SCHEMES: &'static [&'static str];
 
-    /// Prepares a connection that has left the pool for transactions of ours.
-    fn prepare(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Prepares a connection for statements and transactions of ours.
+    fn prepare(connection: &mut Self::Connection) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
     /// Takes the lock of this database's owner for as long as the connection lives; `false` if somebody else has it.
     fn own(connection: &mut Self::Connection) -> impl Future<Output = Result<bool, Error>> + Send;
@@ -85,6 +85,15 @@ impl<D: Dialect> Server<D> {
             .acquire_timeout(PATIENCE)
             // A question to the server before each use would double the time of a read.
             .test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(D::prepare(connection)))
+            // A question to the server before each use would double the time of a read.
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                // What the library says of a connection is for the log; the first use of one that is broken tells it.
+                Box::pin(async move {
+                    D::prepare(connection).await.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+                })
+            })
             .before_acquire(|connection: &mut D::Connection, used| {
                 Box::pin(async move { Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok()) })
             })
@@ -201,7 +210,7 @@ async fn detached<D: Dialect>(pool: &Pool<D>) -> Result<D::Connection, Error> {
     let mut others = pool.size();
     loop {
         let mut connection = pool.acquire().await.map_err(database)?.detach();
-        match D::prepare(&mut connection).await {
+        match D::prepare(&mut connection).await.map_err(database) {
             Ok(()) => return Ok(connection),
             Err(error) if others == 0 || is_answer(&error) => return Err(error),
             Err(_) => others -= 1,

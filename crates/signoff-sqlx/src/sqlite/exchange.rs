@@ -1,10 +1,11 @@
 //! Families of refresh tokens in SQLite: SQL and binding. The order of things is in [`crate::exchange`].
 
 use signoff::time::Timestamp;
-use signoff::{Error, Session, TokenHash};
+use signoff::{Error, Position, Session, TokenHash};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 
+use super::log;
 use super::sessions::live;
 use crate::error::database;
 use crate::exchange::{Families, State, state};
@@ -13,7 +14,7 @@ use crate::rows::{integer, session};
 
 impl Families for SqliteConnection {
     // The transaction has the write lock, so what is read stays true.
-    async fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> Result<Vec<State>, Error> {
+    async fn read(&mut self, keys: &[TokenHash], now: Timestamp) -> Result<(Vec<State>, Position), Error> {
         // The order of a cross join is the order that it is done in: each family by its key, each session by its id.
         let sql = concat!(
             "SELECT signoff_session.*, f.family, f.current, f.previous, f.sealed, f.grace_until, f.generation, f.reuse, (",
@@ -23,10 +24,11 @@ impl Families for SqliteConnection {
         );
         let keys: Vec<_> = keys.iter().map(|key| hex(key.as_bytes())).collect();
         let query = sqlx::query(sql).bind(now.as_micros()).bind(json(&keys)?);
-        query.fetch_all(self).await.map_err(database)?.iter().map(state).collect()
+        let rows = query.fetch_all(&mut *self).await.map_err(database)?;
+        Ok((rows.iter().map(state).collect::<Result<_, _>>()?, log::head(self).await?))
     }
 
-    async fn write(&mut self, changed: &[&State]) -> Result<(), Error> {
+    async fn write(&mut self, changed: &[State]) -> Result<(), Error> {
         let rows: Vec<_> = changed
             .iter()
             .map(|State { key, family, session, .. }| {

@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signoff::audit::AuditKind;
@@ -21,7 +22,7 @@ use signoff_sqlx::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::ordering::sign_off;
-use crate::service::{BOTH, Database, accepts, alice};
+use crate::service::{BOTH, Database, accepts, alice, until};
 
 /// Where the child is killed, in order. Those of the transaction itself are tested elsewhere.
 const STEPS: [&str; 8] = [
@@ -99,9 +100,13 @@ async fn open(url: &str, theirs: &Path, delivery: Delivery, sweep_every: Duratio
 }
 
 static STEP: OnceLock<String> = OnceLock::new();
+static SWEPT: AtomicBool = AtomicBool::new(false);
 
 /// Dies here, if this is where.
 fn reached(step: &'static str) {
+    if step == "elsewhere: swept" {
+        SWEPT.store(true, Ordering::SeqCst);
+    }
     if STEP.get().is_some_and(|wanted| wanted == step) {
         Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status().unwrap();
         loop {
@@ -116,9 +121,11 @@ async fn child() {
     let Ok(step) = std::env::var("SIGNOFF_STEP") else { return };
     let variable = |name: &str| std::env::var(name).unwrap();
     let delivery = if variable("SIGNOFF_DELIVERY") == "Jwt" { Delivery::Jwt } else { Delivery::Opaque };
-    let signoff = open(&variable("SIGNOFF_URL"), Path::new(&variable("SIGNOFF_THEIRS")), delivery, RARELY).await;
-    STEP.set(step).unwrap();
     signoff::test_util::on_step(reached);
+    let signoff = open(&variable("SIGNOFF_URL"), Path::new(&variable("SIGNOFF_THEIRS")), delivery, RARELY).await;
+    // The first sweep comes at once.
+    until("the first sweep", async || SWEPT.load(Ordering::SeqCst)).await;
+    STEP.set(step).unwrap();
     let _ = signoff.log_out(&[&variable("SIGNOFF_TOKEN")], Cause::logout()).await.unwrap();
     println!("told");
 }

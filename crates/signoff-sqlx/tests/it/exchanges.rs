@@ -11,7 +11,7 @@ use crate::ordering::{add, at, end, login, sign_off};
 use crate::service::Database;
 
 /// The hash of a token of the family `family`, or of the family itself.
-fn hash(family: u8, generation: u8) -> TokenHash {
+pub(crate) fn hash(family: u8, generation: u8) -> TokenHash {
     let mut bytes = [generation; 32];
     bytes[0] = family;
     TokenHash::from_bytes(bytes)

@@ -27,5 +27,6 @@ mod restore;
 mod server_crash;
 mod servers;
 mod service;
+mod sizes;
 mod stolen;
 mod strangers;

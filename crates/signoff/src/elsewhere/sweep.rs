@@ -44,7 +44,10 @@ async fn run(finisher: Arc<Finisher>) {
                 failed = 0;
                 continue;
             }
-            Ok(_) => failed = 0,
+            Ok(_) => {
+                steps::reached("elsewhere: swept");
+                failed = 0;
+            }
             Err(error) => {
                 failed += 1;
                 tracing::warn!(target: "signoff", %error, "unfinished logouts were not looked for; trying again");
