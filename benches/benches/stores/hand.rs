@@ -53,7 +53,7 @@ CREATE PROCEDURE hand_logout(IN id BINARY(16), IN now_micros BIGINT, IN free BIG
 BEGIN
     DECLARE owner VARBINARY(255);
     START TRANSACTION;
-    UPDATE signoff_session SET destroyed_at = now_micros, data = '', claims = NULL WHERE sid = id AND destroyed_at IS NULL;
+    UPDATE signoff_session SET destroyed_at = now_micros, data = '', claims = NULL WHERE sid = id AND destroyed_at = 0;
     SELECT subject INTO owner FROM signoff_session WHERE sid = id;
     INSERT INTO signoff_audit (at, kind, subject, actor, reason, session, logout)
     VALUES (now_micros, 'session_destroyed', owner, 'subject', 'logout', '0123456789ab', id);
@@ -92,7 +92,7 @@ const MARIADB_REFRESH: &str = "\
 UPDATE signoff_refresh AS f STRAIGHT_JOIN signoff_session AS s ON s.sid = f.sid \
 SET f.previous = f.current, f.current = ?, f.sealed = CONCAT(?, ?), f.grace_until = ? + 10000000, \
 f.generation = f.generation + 1, s.last_seen_at = ?, s.idle_expires_at = LEAST(? + 1800000000, s.expires_at) \
-WHERE f.family = ? AND f.current = ? AND s.destroyed_at IS NULL AND s.expires_at > ?";
+WHERE f.family = ? AND f.current = ? AND s.destroyed_at = 0 AND s.expires_at > ?";
 
 impl Hand {
     /// On signoff's tables.

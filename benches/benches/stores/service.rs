@@ -14,7 +14,8 @@ use crate::Failure;
 /// How many ask at once, where many do.
 pub(crate) const CALLERS: usize = 256;
 
-/// With the default settings, JWTs signed by EdDSA, and refresh tokens.
+/// With the default settings, JWTs signed by EdDSA, and refresh tokens. Only the memory of signatures is larger: of tokens that
+/// are seen once each, all at a time, the default one forgets most, and then it is signatures that are measured.
 pub(crate) async fn open(store: impl Store) -> Result<Signoff, Failure> {
     open_at(store, Arc::new(SystemClock::new())).await
 }
@@ -22,6 +23,7 @@ pub(crate) async fn open(store: impl Store) -> Result<Signoff, Failure> {
 pub(crate) async fn open_at(store: impl Store, clock: Arc<dyn Clock>) -> Result<Signoff, Failure> {
     let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
     settings.refresh = Some(Refresh::default());
+    settings.signature_memory = 1 << 30;
     Ok(Signoff::open_with_clock(store, KeySet::new(SigningKey::generate()?), settings, clock).await?)
 }
 

@@ -70,10 +70,10 @@ impl Links for MySqlPool {
         // the living for each entry.
         let sql = "SELECT e.sid FROM signoff_log AS l STRAIGHT_JOIN signoff_elsewhere AS e ON e.sid = l.id \
                    STRAIGHT_JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > ? AND l.position <= ? \
-                   AND l.kind = 2 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL \
+                   AND l.kind = 2 AND e.ended + 0 = 0 AND s.destroyed_at <> 0 \
                    UNION SELECT e.sid FROM signoff_log AS l STRAIGHT_JOIN signoff_elsewhere AS e ON e.subject = l.id \
                    STRAIGHT_JOIN signoff_session AS s ON s.sid = e.sid WHERE l.position > ? AND l.position <= ? \
-                   AND l.kind = 3 AND e.ended + 0 = 0 AND s.destroyed_at IS NOT NULL";
+                   AND l.kind = 3 AND e.ended + 0 = 0 AND s.destroyed_at <> 0";
         let Stretch { after, through } = stretch;
         let query = sqlx::query(sql).bind(after).bind(through).bind(after).bind(through);
         query.fetch_all(self).await.map_err(database)?.iter().map(session_id).collect()
@@ -113,13 +113,13 @@ impl Links for MySqlPool {
                 let sql = format!(
                     "SELECT e.* FROM {ASKED} STRAIGHT_JOIN signoff_elsewhere AS e ON e.sid = UNHEX(asked.sid) \
                      LEFT JOIN signoff_session AS s ON s.sid = e.sid \
-                     WHERE e.ended = 1 OR s.destroyed_at IS NOT NULL ORDER BY e.retry_at LIMIT ?"
+                     WHERE e.ended = 1 OR s.destroyed_at <> 0 ORDER BY e.retry_at LIMIT ?"
                 );
                 sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?).bind(limit).fetch_all(self).await
             }
             IntentsOf::Subject(subject) => {
                 let sql = "SELECT e.* FROM signoff_elsewhere AS e LEFT JOIN signoff_session AS s ON s.sid = e.sid \
-                           WHERE e.subject = ? AND (e.ended = 1 OR s.destroyed_at IS NOT NULL) \
+                           WHERE e.subject = ? AND (e.ended = 1 OR s.destroyed_at <> 0) \
                            ORDER BY e.retry_at LIMIT ?";
                 sqlx::query(sql).bind(subject.as_str().as_bytes()).bind(limit).fetch_all(self).await
             }

@@ -46,7 +46,7 @@ async fn transact(
     let rows = text::rows(connection, look).await?;
     let mut there = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let alive = row.optional_integer("destroyed_at")?.is_none();
+        let alive = row.integer("destroyed_at")? == 0;
         there.insert(session_id(row)?, if alive { Some(dead(row)?) } else { None });
     }
 

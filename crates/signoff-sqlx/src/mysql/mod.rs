@@ -37,7 +37,7 @@ server_store! {
     MySqlStore, MySql, MySqlPool
 }
 
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("signoff", include_str!("../../migrations/mysql/0001_signoff.sql")),
     ("key ring", include_str!("../../migrations/mysql/0002_key_ring.sql")),
     ("end sessions", include_str!("../../migrations/mysql/0003_end_sessions.sql")),
@@ -47,6 +47,7 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("elsewhere", include_str!("../../migrations/mysql/0007_elsewhere.sql")),
     ("end sessions by statements", include_str!("../../migrations/mysql/0008_end_sessions.sql")),
     ("nodes", include_str!("../../migrations/mysql/0009_nodes.sql")),
+    ("destroyed in place", include_str!("../../migrations/mysql/0010_destroyed_in_place.sql")),
 ];
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";

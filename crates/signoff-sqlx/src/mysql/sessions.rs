@@ -21,7 +21,7 @@ macro_rules! live {
     };
     ($now:literal) => {
         concat!(
-            " destroyed_at IS NULL AND idle_expires_at > ",
+            " destroyed_at = 0 AND idle_expires_at > ",
             $now,
             " AND expires_at > ",
             $now,

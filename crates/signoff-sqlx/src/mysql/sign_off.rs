@@ -98,7 +98,7 @@ impl Ledger for MySqlConnection {
     async fn destroy(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Dead>, Error> {
         let sql = format!(
             "SELECT sid, subject, expires_at FROM signoff_session FORCE INDEX (PRIMARY) \
-             WHERE sid IN ({}) AND destroyed_at IS NULL FOR UPDATE",
+             WHERE sid IN ({}) AND destroyed_at = 0 FOR UPDATE",
             list(ids)
         );
         let found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *self).await.map_err(database)?;
@@ -114,7 +114,7 @@ impl Ledger for MySqlConnection {
                    subject VARCHAR(510) CHARSET ascii PATH '$[0]' ERROR ON ERROR, spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) \
                    AS asked STRAIGHT_JOIN signoff_session AS s FORCE INDEX (signoff_session_by_subject) \
                    ON s.subject = UNHEX(asked.subject) \
-                   WHERE s.destroyed_at IS NULL AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
+                   WHERE s.destroyed_at = 0 AND (asked.spared IS NULL OR s.sid <> UNHEX(asked.spared)) \
                    FOR UPDATE";
         let named = subjects
             .iter()
@@ -177,7 +177,7 @@ async fn left(connection: &mut MySqlConnection, asked: &str) -> Result<bool, Err
                spared VARCHAR(32) CHARSET ascii PATH '$[1]' ERROR ON ERROR)) AS asked \
                STRAIGHT_JOIN signoff_session AS s FORCE INDEX (signoff_session_by_subject) \
                ON s.subject = UNHEX(asked.subject) \
-               WHERE s.destroyed_at IS NULL AND s.sid <> UNHEX(asked.spared) LIMIT 1";
+               WHERE s.destroyed_at = 0 AND s.sid <> UNHEX(asked.spared) LIMIT 1";
     let query = sqlx::query(sql).bind(asked);
     query.fetch_optional(connection).await.map(|row| row.is_some()).map_err(database)
 }
