@@ -53,20 +53,11 @@ fn main() -> Result<(), Failure> {
         if matches!(database, Database::Sqlite) && wanted(["snapshot", name]) {
             snapshot::run(length, &runtime)?;
         }
-        match database {
-            Database::MariaDb(_) => {
-                if wanted(["large", name]) {
-                    large::sizes(length, &runtime, database)?;
-                }
-            }
-            _ => {
-                if wanted(["purges", name]) {
-                    purged.push(purges::run(length, &runtime, database)?);
-                }
-                if wanted(["large", name]) {
-                    large::run(length, &runtime, database)?;
-                }
-            }
+        if wanted(["purges", name]) {
+            purged.push(purges::run(length, &runtime, database)?);
+        }
+        if wanted(["large", name]) {
+            large::run(length, &runtime, database)?;
         }
     }
     let worst = purged.iter().max_by(|[a, b], [c, d]| a.over(b).total_cmp(&c.over(d)));

@@ -46,6 +46,7 @@ impl Rows {
             }
             sizes.push(place.bytes().await?);
         }
+        plain.execute(&self.make_cutoffs(&plain)).await?;
         plain.settle().await?;
         let each = |n: usize| sizes[n + 1].saturating_sub(sizes[n]) as f64 / self.count as f64;
         Ok(Sizes { session: each(0), token: each(1), record: each(2) })
@@ -128,6 +129,15 @@ impl Rows {
              SELECT {sid}, {subject}, 'https://bank.example/api', {i}, {created}, {created}, {created}, \
              {idle}, {end}, 1, {}, 'Firefox on Linux', '203.0.113.77', '{agent}' FROM {from}",
             plain.empty(),
+        )
+    }
+
+    /// Other people's: one in a hundred has logged out everywhere.
+    fn make_cutoffs(&self, plain: &Plain) -> String {
+        let (sid, i, from) = (self.sid(plain), plain.i(), plain.from(self.count / 100));
+        format!(
+            "INSERT INTO signoff_cutoff (kind, id, position, expires_at) SELECT 3, {sid}, {i}, {} FROM {from}",
+            self.ends
         )
     }
 
