@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use signoff::Cause;
 use signoff::time::{Clock, SystemClock};
-use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, remark};
+use signoff_benches::{Contestant, Length, Unit, claim, interleave_all, now, remark};
 use tokio::runtime::Runtime;
 
 use crate::Failure;
 use crate::database::{Database, Place};
 use crate::hand::{Hand, Head};
 use crate::rows::Rows;
-use crate::service::{CALLERS, crowd, deal, log_in, open};
+use crate::service::{AT_ONCE, CALLERS, crowd, deal, log_in, open};
 
 /// What a base may choose from.
 pub(crate) const POOLS: [u32; 4] = [1, 2, 4, 16];
@@ -25,7 +25,10 @@ pub(crate) fn run(length: Length, runtime: &Runtime, database: &Database) -> Res
     let (rounds, each) = (length.pick(5, 3), length.pick(40, 4));
     let place = database.place()?;
     let signoff = runtime.block_on(async { open(place.store().await?).await })?;
+    let start = now();
     let mut tokens = runtime.block_on(log_in(&signoff, (rounds + 1) * CALLERS * each))?;
+    let rate = tokens.len() as f64 / (now() - start).as_secs_f64();
+    remark(format_args!("{}: logins, {AT_ONCE} callers at once: {rate:.0}/s", database.name()));
 
     let by_hand = ByHand::new(length, runtime, database)?;
     let mut heads = vec![(Head::Locked, "the head row locked")];

@@ -33,9 +33,11 @@ pub(crate) struct Tokens {
     pub(crate) refresh: Secret,
 }
 
+/// How many log in at once.
+pub(crate) const AT_ONCE: usize = 16;
+
 /// Logs people in, some at once.
 pub(crate) async fn log_in(signoff: &Signoff, count: usize) -> Result<Vec<Tokens>, Failure> {
-    const AT_ONCE: usize = 16;
     let tasks: Vec<_> = (0..AT_ONCE.min(count))
         .map(|task| {
             let signoff = signoff.clone();

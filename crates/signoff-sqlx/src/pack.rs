@@ -26,16 +26,8 @@ pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { bytes.collect() } else { None }
 }
 
-/// Bytes as MySQL reads them in a statement: hexadecimal digits alone, so that nothing in them can end the literal. Many
-/// literals are quicker there than one JSON text, for whose rows MariaDB makes files.
-#[cfg(feature = "mysql")]
-pub(crate) fn literal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len() + 3);
-    push_literal(&mut text, Some(bytes));
-    text
-}
-
-/// A [`literal`] at the end of a statement, or NULL.
+/// Bytes as MySQL reads them in a statement, or NULL, at its end: hexadecimal digits alone, so that nothing in them can end the
+/// literal.
 #[cfg(feature = "mysql")]
 pub(crate) fn push_literal(sql: &mut String, bytes: Option<&[u8]>) {
     let Some(bytes) = bytes else {

@@ -3,16 +3,14 @@
 use signoff::store::{CreatedSessions, Family, NewSession};
 use signoff::time::Timestamp;
 use signoff::{Error, Session, SessionId};
-use sqlx::mysql::{MySqlArguments, MySqlConnection};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection, MySql};
+use sqlx::Connection;
+use sqlx::mysql::MySqlConnection;
 
-use super::asked::{ASKED, packed};
-use super::sessions::{bind_live, live};
+use super::sessions::live;
+use super::text::{self, Insert, push};
 use super::{audit, elsewhere, log};
-use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, taken};
+use crate::create::{self, Birth, Births, Look, Old, Taken, is_linked, looking_twice, old, replaced, taken};
 use crate::error::{conflict, database};
-use crate::pack::{hex, json};
 use crate::rows::{Positions, integer};
 
 pub(super) async fn run(
@@ -29,6 +27,10 @@ async fn attempt(
     look: Look,
     now: Timestamp,
 ) -> Result<CreatedSessions, Error> {
+    // Nothing but births: they are one text, which is the whole transaction.
+    if look == Look::Never && replaced(batch).is_empty() && !batch.iter().any(is_linked) {
+        return create::run(connection, batch, look, now).await;
+    }
     let mut transaction = connection.begin().await.map_err(database)?;
     let created = create::run(&mut *transaction, batch, look, now).await?;
     transaction.commit().await.map_err(database)?;
@@ -37,132 +39,96 @@ async fn attempt(
 
 impl Births for MySqlConnection {
     async fn lock(&mut self, ids: &[SessionId]) -> Result<(), Error> {
-        if !ids.is_empty() {
-            let sql = format!(
-                "SELECT s.sid FROM {ASKED} STRAIGHT_JOIN signoff_session AS s FORCE INDEX (PRIMARY) \
-                 ON s.sid = UNHEX(asked.sid) FOR UPDATE"
-            );
-            let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?);
-            query.fetch_all(&mut *self).await.map_err(database)?;
-        }
-        let sql = "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE";
-        sqlx::query(sql).fetch_one(self).await.map(|_| ()).map_err(database)
+        let sql = format!(
+            "SELECT sid FROM signoff_session FORCE INDEX (PRIMARY) WHERE sid IN {} FOR UPDATE; \
+             SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE",
+            text::list(ids)
+        );
+        text::rows(self, sql).await.map(drop)
     }
 
     // A statement of its own, because its snapshot must not be older than the locks.
     async fn replaceable(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Old>, Error> {
         let sql = format!(
-            "SELECT signoff_session.sid, subject, expires_at, version FROM {ASKED} \
-             STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
-            live!()
+            concat!(
+                "SELECT sid, subject, expires_at, version FROM signoff_session FORCE INDEX (PRIMARY) WHERE sid IN {ids} AND",
+                live!("{now}")
+            ),
+            ids = text::list(ids),
+            now = now.as_micros()
         );
-        let query = bind_live(sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?), now);
-        query.fetch_all(self).await.map_err(database)?.iter().map(old).collect()
+        text::rows(self, sql).await?.iter().map(old).collect()
     }
 
     async fn taken(&mut self, batch: &[NewSession]) -> Result<Taken, Error> {
-        macro_rules! asked {
-            ($what:literal, $column:literal, $table:literal) => {
-                concat!(
-                    "SELECT CAST(",
-                    $what,
-                    " AS SIGNED) AS what, CAST(t.",
-                    $column,
-                    " AS BINARY) AS sid FROM JSON_TABLE(?, '$[*]' COLUMNS (\
-                     id VARCHAR(64) CHARSET ascii PATH '$' ERROR ON ERROR)) AS asked STRAIGHT_JOIN ",
-                    $table,
-                    " AS t ON t.",
-                    $column,
-                    " = UNHEX(asked.id)"
-                )
-            };
-        }
-        let sql = concat!(
-            asked!(1, "sid", "signoff_session"),
-            " UNION ALL ",
-            asked!(2, "hash", "signoff_token"),
-            " UNION ALL ",
-            asked!(3, "family", "signoff_refresh")
+        let sql = format!(
+            "SELECT 1 AS what, sid FROM signoff_session WHERE sid IN {}; \
+             SELECT 2 AS what, hash AS sid FROM signoff_token WHERE hash IN {}; \
+             SELECT 3 AS what, family AS sid FROM signoff_refresh WHERE family IN {}",
+            text::list(batch.iter().map(|new| &new.session.id)),
+            text::list(batch.iter().filter_map(|new| new.token.as_ref())),
+            text::list(batch.iter().filter_map(|new| new.refresh.as_ref().map(|first| &first.family)))
         );
-        let ids: Vec<_> = batch.iter().map(|new| hex(new.session.id.as_bytes())).collect();
-        let tokens: Vec<_> = batch.iter().filter_map(|new| new.token.map(|hash| hex(hash.as_bytes()))).collect();
-        let families = batch.iter().filter_map(|new| new.refresh.map(|first| hex(first.family.as_bytes())));
-        let query = sqlx::query(sql).bind(json(&ids)?).bind(json(&tokens)?).bind(json(&families.collect::<Vec<_>>())?);
-        taken(&query.fetch_all(self).await.map_err(database)?)
+        taken(&text::rows(self, sql).await?)
     }
 
     async fn link(&mut self, new: &Session) -> Result<(), Error> {
         elsewhere::insert(self, new).await
     }
 
-    /// The lock of the head is taken as late as it can be.
+    /// The lock of the head is taken as late as it can be. Where nothing else happens, this is the whole transaction, in one
+    /// hop.
     async fn bear(&mut self, births: &[Birth<'_>], count: usize, now: Timestamp) -> Result<Positions, Error> {
-        let tokens: Vec<_> = births.iter().filter(|birth| birth.new.token.is_some()).collect();
-        if !tokens.is_empty() {
-            let sql = insert("signoff_token (hash, sid)", 2, tokens.len());
-            let mut query = prepare(&sql, tokens.len());
-            for Birth { new, .. } in tokens {
-                query = query.bind(new.token.as_ref().map(|token| token.as_bytes().as_slice()));
-                query = query.bind(new.session.id.as_bytes().as_slice());
-            }
-            query.execute(&mut *self).await.map_err(conflict)?;
+        if self.is_in_transaction() {
+            let rows = text::run(self, bear(births, count, now)).await.map_err(conflict)?;
+            return log::advanced(&rows, count);
         }
-        let families: Vec<_> =
-            births.iter().filter_map(|birth| Some((birth.new, birth.new.refresh.as_ref()?))).collect();
-        if !families.is_empty() {
-            let sql = insert("signoff_refresh (family, sid, current, grace_until, generation)", 5, families.len());
-            let mut query = prepare(&sql, families.len());
-            for (new, first) in families {
-                let family = Family::new(new.session.id, first);
-                query = query
-                    .bind(first.family.as_bytes().as_slice())
-                    .bind(new.session.id.as_bytes().as_slice())
-                    .bind(first.token.as_bytes().as_slice())
-                    .bind(family.grace_until.as_micros())
-                    .bind(integer(family.generation));
-            }
-            query.execute(&mut *self).await.map_err(conflict)?;
-        }
-        let events: Vec<_> = births.iter().map(|birth| birth.new.audit.clone()).collect();
-        audit::insert(self, &events).await?;
-        let positions = log::advance(self, count, now).await?;
-        let columns = "signoff_session (sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, \
-                       idle_expires_at, expires_at, version, scope, claims, data, device, address, user_agent)";
-        let sql = insert(columns, 16, births.len());
-        let mut query = prepare(&sql, births.len());
-        for Birth { new, nth } in births {
-            let session = &new.session;
-            query = query
-                .bind(session.id.as_bytes().as_slice())
-                .bind(session.subject.as_str().as_bytes())
-                .bind(session.client_id.as_str().as_bytes())
-                .bind(positions.nth(*nth))
-                .bind(session.created_at.as_micros())
-                .bind(session.authenticated_at.as_micros())
-                .bind(session.last_seen_at.as_micros())
-                .bind(session.idle_expires_at.as_micros())
-                .bind(session.expires_at.as_micros())
-                .bind(1_i64)
-                .bind(session.scope.as_deref())
-                .bind(session.claims.as_deref())
-                .bind(session.data.as_slice())
-                .bind(session.device.as_deref())
-                .bind(session.context.address().map(|address| address.to_string()))
-                .bind(session.context.user_agent());
-        }
-        query.execute(&mut *self).await.map_err(conflict)?;
-        Ok(positions)
+        let sql = format!("START TRANSACTION; {}; COMMIT", bear(births, count, now));
+        let rows = text::run(self, sql).await.map_err(conflict);
+        log::advanced(&text::ended(self, rows).await?, count)
     }
 }
 
-/// A statement for rows of as many columns. What sessions carry is too large to be unpacked from a JSON text, which MariaDB
-/// would do in a file.
-fn insert(table: &str, columns: usize, rows: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    format!("INSERT INTO {table} VALUES {}", vec![row.as_str(); rows].join(", "))
-}
-
-/// Only the statement for one row is worth keeping prepared: the others would crowd out what is used more often.
-fn prepare(sql: &str, rows: usize) -> Query<'_, MySql, MySqlArguments> {
-    sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(rows == 1)
+fn bear(births: &[Birth<'_>], count: usize, now: Timestamp) -> String {
+    let mut sql = String::new();
+    let tokens: Vec<_> = births.iter().filter_map(|birth| Some((birth.new, birth.new.token.as_ref()?))).collect();
+    if !tokens.is_empty() {
+        let mut insert = Insert::into(&mut sql, "signoff_token (hash, sid)");
+        for (new, token) in tokens {
+            insert.row().bytes(Some(token.as_bytes())).bytes(Some(new.session.id.as_bytes()));
+        }
+        insert.end();
+        sql.push_str("; ");
+    }
+    let families: Vec<_> = births.iter().filter_map(|birth| Some((birth.new, birth.new.refresh.as_ref()?))).collect();
+    if !families.is_empty() {
+        let mut insert = Insert::into(&mut sql, "signoff_refresh (family, sid, current, grace_until, generation)");
+        for (new, first) in families {
+            let family = Family::new(new.session.id, first);
+            insert.row().bytes(Some(first.family.as_bytes())).bytes(Some(new.session.id.as_bytes()));
+            insert.bytes(Some(first.token.as_bytes())).number(family.grace_until.as_micros());
+            insert.number(integer(family.generation));
+        }
+        insert.end();
+        sql.push_str("; ");
+    }
+    let events = births.iter().map(|birth| (&birth.new.audit, birth.new.audit.subject.as_ref()));
+    audit::push_insert(&mut sql, events);
+    push(&mut sql, format_args!("; {}; ", log::advance_in_text(count, now)));
+    let columns = "sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at, \
+                   version, scope, claims, data, device, address, user_agent";
+    let mut insert = Insert::into(&mut sql, &format!("signoff_session ({columns})"));
+    for Birth { new, nth } in births {
+        let session = &new.session;
+        let address = session.context.address().map(|address| address.to_string());
+        insert.row().bytes(Some(session.id.as_bytes())).bytes(Some(session.subject.as_str()));
+        insert.bytes(Some(session.client_id.as_str())).nth(*nth).number(session.created_at.as_micros());
+        insert.number(session.authenticated_at.as_micros()).number(session.last_seen_at.as_micros());
+        insert.number(session.idle_expires_at.as_micros()).number(session.expires_at.as_micros()).number(1);
+        insert.bytes(session.scope.as_ref()).bytes(session.claims.as_ref()).bytes(Some(&session.data));
+        insert.bytes(session.device.as_ref()).bytes(address.as_ref());
+        insert.bytes(session.context.user_agent());
+    }
+    insert.end();
+    sql
 }

@@ -9,8 +9,7 @@ use sqlx::mysql::{MySql, MySqlConnection, MySqlPool};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::asked::{ASKED, packed};
-use super::{READ_COMMITTED, audit};
+use super::{READ_COMMITTED, audit, text};
 use crate::elsewhere::{self, Links, Settling, Stretch, intent};
 use crate::error::{conflict, database};
 use crate::rows::{Fields, session_id};
@@ -84,11 +83,12 @@ impl Links for MySqlPool {
         let mut transaction = connection.begin().await.map_err(database)?;
         if !ended.is_empty() {
             let sql = format!(
-                "UPDATE {ASKED} STRAIGHT_JOIN signoff_elsewhere AS e FORCE INDEX (PRIMARY) ON e.sid = UNHEX(asked.sid) \
-                 SET e.retry_at = IF(e.ended = 0, ?, e.retry_at), e.ended = 1"
+                "UPDATE signoff_elsewhere FORCE INDEX (PRIMARY) \
+                 SET retry_at = IF(ended = 0, {}, retry_at), ended = 1 WHERE sid IN {}",
+                now.as_micros(),
+                text::list(ended)
             );
-            let query = sqlx::query(AssertSqlSafe(sql)).bind(packed(ended)?).bind(now.as_micros());
-            query.execute(&mut *transaction).await.map_err(database)?;
+            text::rows(&mut transaction, sql).await?;
         }
         let sql = "UPDATE signoff_elsewhere_seen SET position = GREATEST(position, ?) WHERE id = 1";
         sqlx::query(sql).bind(stretch.through).execute(&mut *transaction).await.map_err(database)?;
@@ -111,11 +111,12 @@ impl Links for MySqlPool {
             }
             IntentsOf::Sessions(ids) => {
                 let sql = format!(
-                    "SELECT e.* FROM {ASKED} STRAIGHT_JOIN signoff_elsewhere AS e ON e.sid = UNHEX(asked.sid) \
+                    "SELECT e.* FROM signoff_elsewhere AS e FORCE INDEX (PRIMARY) \
                      LEFT JOIN signoff_session AS s ON s.sid = e.sid \
-                     WHERE e.ended = 1 OR s.destroyed_at <> 0 ORDER BY e.retry_at LIMIT ?"
+                     WHERE e.sid IN {} AND (e.ended = 1 OR s.destroyed_at <> 0) ORDER BY e.retry_at LIMIT {limit}",
+                    text::list(ids)
                 );
-                sqlx::query(AssertSqlSafe(sql)).bind(packed(ids)?).bind(limit).fetch_all(self).await
+                sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(self).await
             }
             IntentsOf::Subject(subject) => {
                 let sql = "SELECT e.* FROM signoff_elsewhere AS e LEFT JOIN signoff_session AS s ON s.sid = e.sid \

@@ -1,19 +1,15 @@
 //! Families of refresh tokens in MySQL: a transaction of two hops, which are texts of several statements. What is decided in
 //! between is in [`crate::exchange`].
 
-use std::fmt::Write as _;
-
 use signoff::store::{Exchange, Exchanged};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, Session, TokenHash};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use super::sessions::live;
-use super::sign_off::list;
-use super::text;
+use super::text::{self, Insert, push};
 use crate::error::{damaged, database};
 use crate::exchange::{self, Decided, State, state};
-use crate::pack::{literal, push_literal};
 use crate::rows::{Fields, integer, position, session};
 use crate::{sign_off, steps};
 
@@ -75,13 +71,10 @@ async fn read(
     now: Timestamp,
     lock: Head,
 ) -> Result<(Vec<State>, Position), Error> {
-    // A list must not be empty. In order, so that two batches that meet take their locks alike.
-    let mut keys: Vec<_> = keys.iter().map(|key| literal(key.as_bytes())).chain(["NULL".to_owned()]).collect();
-    keys.sort_unstable();
     let families = format!(
         "signoff_refresh AS f FORCE INDEX (PRIMARY) STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) \
-         ON signoff_session.sid = f.sid WHERE f.family IN ({})",
-        keys.join(", ")
+         ON signoff_session.sid = f.sid WHERE f.family IN {}",
+        text::list(keys)
     );
     let lock = match lock {
         Head::Shared => "LOCK IN SHARE MODE",
@@ -111,45 +104,29 @@ fn write(changed: &[State]) -> String {
     if changed.is_empty() {
         return sql;
     }
-    // Writing to a text does not fail. VALUES() is what MySQL calls old and MariaDB knows alone.
-    let mut before =
-        "INSERT INTO signoff_refresh (family, sid, current, previous, sealed, grace_until, generation, reuse) VALUES (";
+    let columns = "family, sid, current, previous, sealed, grace_until, generation, reuse";
+    let mut insert = Insert::into(&mut sql, &format!("signoff_refresh ({columns})"));
     for State { key, family, .. } in changed {
-        sql.push_str(before);
-        before = ", (";
-        push_literal(&mut sql, Some(key.as_bytes()));
-        for bytes in [
-            Some(family.session.as_bytes().as_slice()),
-            Some(family.current.as_bytes()),
-            family.previous.as_ref().map(|hash| hash.as_bytes().as_slice()),
-            family.sealed.as_ref().map(|sealed| sealed.as_bytes()),
-        ] {
-            sql.push_str(", ");
-            push_literal(&mut sql, bytes);
-        }
-        let _ = write!(sql, ", {}, {}, ", family.grace_until.as_micros(), integer(family.generation));
-        push_literal(&mut sql, family.reuse.as_ref().map(|id| id.as_bytes().as_slice()));
-        sql.push(')');
+        let (previous, sealed) = (family.previous.as_ref(), family.sealed.as_ref());
+        insert.row().bytes(Some(key.as_bytes())).bytes(Some(family.session.as_bytes()));
+        insert.bytes(Some(family.current.as_bytes())).bytes(previous.map(|hash| hash.as_bytes()));
+        insert.bytes(sealed.map(|sealed| sealed.as_bytes())).number(family.grace_until.as_micros());
+        insert.number(integer(family.generation)).bytes(family.reuse.as_ref().map(|id| id.as_bytes()));
     }
-    sql.push_str(
-        " ON DUPLICATE KEY UPDATE current = VALUES(current), previous = VALUES(previous), sealed = VALUES(sealed), \
-         grace_until = VALUES(grace_until), generation = VALUES(generation), reuse = VALUES(reuse); \
-         UPDATE signoff_session FORCE INDEX (PRIMARY) SET ",
+    insert.end();
+    let sessions = || changed.iter().map(|state| &state.session);
+    push(
+        &mut sql,
+        // VALUES() is what MySQL calls old and MariaDB knows alone.
+        format_args!(
+            " ON DUPLICATE KEY UPDATE current = VALUES(current), previous = VALUES(previous), sealed = VALUES(sealed), \
+             grace_until = VALUES(grace_until), generation = VALUES(generation), reuse = VALUES(reuse); \
+             UPDATE signoff_session FORCE INDEX (PRIMARY) SET last_seen_at = {}, idle_expires_at = {} WHERE sid IN {}; ",
+            text::times(sessions().map(|session| (&session.id, session.last_seen_at))),
+            text::times(sessions().map(|session| (&session.id, session.idle_expires_at))),
+            text::list(sessions().map(|session| &session.id))
+        ),
     );
-    let ids: Vec<_> = changed.iter().map(|state| state.session.id).collect();
-    for (column, time) in [
-        ("last_seen_at", (|session| session.last_seen_at) as fn(&Session) -> Timestamp),
-        ("idle_expires_at", |session| session.idle_expires_at),
-    ] {
-        let _ = write!(sql, "{column} = CASE sid");
-        for State { session, .. } in changed {
-            sql.push_str(" WHEN ");
-            push_literal(&mut sql, Some(session.id.as_bytes()));
-            let _ = write!(sql, " THEN {}", time(session).as_micros());
-        }
-        sql.push_str(if column == "last_seen_at" { " END, " } else { " END " });
-    }
-    let _ = write!(sql, "WHERE sid IN ({}); ", list(&ids));
     sql
 }
 

@@ -2,17 +2,15 @@
 //! several statements. What else a batch may name is in [`super::sign_off`].
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-use signoff::store::{SessionTarget, SignOff, SignedOff};
+use signoff::store::{ScopeKind, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, SessionId, Subject};
 use sqlx::mysql::MySqlConnection;
 
-use super::sign_off::{LATEST, list};
-use super::{audit, text};
-use crate::error::damaged;
-use crate::pack::push_literal;
+use super::sign_off::LATEST;
+use super::text::{self, Insert, push};
+use super::{audit, log};
 use crate::rows::{Fields, dead, micros, position, session_id};
 use crate::sign_off::{self, Found};
 use crate::steps;
@@ -40,8 +38,8 @@ async fn transact(
     let look = format!(
         "START TRANSACTION; \
          SELECT sid, subject, expires_at, destroyed_at FROM signoff_session FORCE INDEX (PRIMARY) \
-         WHERE sid IN ({}) FOR UPDATE",
-        list(&ids)
+         WHERE sid IN {} FOR UPDATE",
+        text::list(&ids)
     );
     let rows = text::rows(connection, look).await?;
     let mut there = HashMap::with_capacity(rows.len());
@@ -72,23 +70,22 @@ async fn transact(
 
     let rows = text::rows(connection, settle(&alive, &doomed, now)).await?;
     steps::reached("sign-off: committed");
-    let head = rows.first().ok_or_else(|| damaged("the head of the log is missing"))?;
-    let (previous, through) = (position(head.integer("previous")?)?, head.integer("head")?);
+    let positions = log::advanced(&rows, doomed.len())?;
     // Nothing was appended: the head is as it was found.
-    let after = if doomed.is_empty() { position(through)? } else { previous };
-    let mut next = through.saturating_sub(i64::try_from(doomed.len()).unwrap_or(i64::MAX));
+    let after = if doomed.is_empty() { positions.last } else { positions.after };
+    let mut next = 0;
     let found = states.into_iter().map(|(destroyed, known, until)| {
         let entry = match until {
             Some(until) => {
-                next = next.saturating_add(1);
-                Some((position(next)?, until))
+                next += 1;
+                Some((position(positions.nth(next))?, until))
             }
             None => None,
         };
         Ok(Found { destroyed, known, entry })
     });
     let found: Vec<_> = found.collect::<Result<_, Error>>()?;
-    sign_off::assemble(batch, found, after, position(through)?)
+    sign_off::assemble(batch, found, after, positions.last)
 }
 
 /// Destroys, records, moves the head, appends and commits. Of the head before and after there is one row.
@@ -96,35 +93,36 @@ async fn transact(
 /// Only where nothing is revoked is the head not moved: then READ COMMITTED lets it see whatever destroyed a session that was
 /// found gone.
 fn settle(alive: &[SessionId], doomed: &[(&Asked<'_>, Option<&Subject>, i64)], now: Timestamp) -> String {
-    const HEAD: &str = "SELECT previous, head FROM signoff_meta WHERE id = 1; ";
     let (micros, count) = (now.as_micros(), doomed.len());
-    let mut sql = String::with_capacity(400 * count + 256);
     if count == 0 {
-        return format!("{HEAD}COMMIT");
+        return "SELECT previous, head FROM signoff_meta WHERE id = 1; COMMIT".to_owned();
     }
+    let mut sql = String::with_capacity(400 * count + 256);
     if !alive.is_empty() {
-        let list = list(alive);
-        sql = format!(
-            "UPDATE signoff_session FORCE INDEX (PRIMARY) \
-             SET destroyed_at = {micros}, data = '', claims = NULL WHERE sid IN ({list}); "
+        let list = text::list(alive);
+        push(
+            &mut sql,
+            format_args!(
+                "UPDATE signoff_session FORCE INDEX (PRIMARY) \
+                 SET destroyed_at = {micros}, data = '', claims = NULL WHERE sid IN {list}; "
+            ),
         );
     }
     let events: Vec<_> =
         doomed.iter().map(|((request, target), ..)| request.audit(None, Some(&target.id), 1, now)).collect();
     audit::push_insert(&mut sql, events.iter().zip(doomed.iter().map(|(_, subject, _)| *subject)));
-    // Writing to a text does not fail. The lock of the head puts commits in order: whoever comes second waits here until
-    // this transaction has ended.
-    let _ = write!(
-        sql,
-        "; UPDATE signoff_meta SET previous = head, head = GREATEST(head, {micros} - 1) + {count} WHERE id = 1; \
-         SELECT head - {count} INTO @signoff_base FROM signoff_meta WHERE id = 1; \
-         {HEAD}INSERT INTO signoff_log (position, kind, id, expires_at) VALUES "
-    );
+    // The lock of the head puts commits in order: whoever comes second waits here until this transaction has ended.
+    push(&mut sql, format_args!("; {}; ", log::advance_in_text(count, now)));
+    let mut insert = Insert::into(&mut sql, "signoff_log (position, kind, id, expires_at)");
     for (n, ((_, target), _, until)) in doomed.iter().enumerate() {
-        let _ = write!(sql, "{}(@signoff_base + {}, 2, ", if n == 0 { "" } else { ", " }, n + 1);
-        push_literal(&mut sql, Some(target.id.as_bytes()));
-        let _ = write!(sql, ", {until})");
+        insert
+            .row()
+            .nth(n + 1)
+            .number(ScopeKind::Session.code().into())
+            .bytes(Some(target.id.as_bytes()))
+            .number(*until);
     }
+    insert.end();
     sql.push_str("; COMMIT");
     sql
 }

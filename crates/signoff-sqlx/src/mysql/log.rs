@@ -3,31 +3,39 @@
 use signoff::store::{LogRead, Revocation, Terms};
 use signoff::time::Timestamp;
 use signoff::{Error, ErrorKind, Position};
-use sqlx::AssertSqlSafe;
-use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlRow};
 
+use super::text::{self, Insert};
 use crate::error::{damaged, database};
-use crate::pack::literal;
 use crate::rows::{self, Fields, Positions, cuts_sessions_off, integer, log_read, micros, position};
 
 /// Hands out `count` positions in a row.
-///
-/// READ COMMITTED suffices: an UPDATE works on the newest version of the row and waits for whoever has it locked. There is
-/// no UPDATE ... RETURNING; `LAST_INSERT_ID(expression)` carries the head, and the head before is read behind the lock.
 pub(super) async fn advance(
     connection: &mut MySqlConnection,
     count: usize,
     now: Timestamp,
 ) -> Result<Positions, Error> {
-    let sql = "UPDATE signoff_meta SET previous = head, head = LAST_INSERT_ID(GREATEST(head, ? - 1) + ?) WHERE id = 1";
-    let query = sqlx::query(sql).bind(now.as_micros()).bind(integer(count as u64));
-    let done = query.execute(&mut *connection).await.map_err(database)?;
-    if done.rows_affected() != 1 {
-        return Err(damaged("the head of the log is missing"));
-    }
-    let sql = "SELECT previous FROM signoff_meta WHERE id = 1";
-    let row = sqlx::query(sql).fetch_one(connection).await.map_err(database)?;
-    Positions::new(row.integer("previous")?, integer(done.last_insert_id()), count)
+    let rows = text::rows(connection, advance_in_text(count, now)).await?;
+    advanced(&rows, count)
+}
+
+/// The same as part of a text. From there on `@signoff_base` is the position before the first one; NULL, which goes nowhere, if
+/// the head is missing. There is one row, for [`advanced`].
+///
+/// READ COMMITTED suffices: an UPDATE works on the newest version of the row and waits for whoever has it locked. There is
+/// no UPDATE ... RETURNING; what it left is read behind the lock.
+pub(super) fn advance_in_text(count: usize, now: Timestamp) -> String {
+    let now = now.as_micros();
+    format!(
+        "UPDATE signoff_meta SET previous = head, head = GREATEST(head, {now} - 1) + {count} WHERE id = 1; \
+         SET @signoff_base = (SELECT head - {count} FROM signoff_meta WHERE id = 1); \
+         SELECT previous, head FROM signoff_meta WHERE id = 1"
+    )
+}
+
+pub(super) fn advanced(rows: &[MySqlRow], count: usize) -> Result<Positions, Error> {
+    let row = rows.first().ok_or_else(|| damaged("the head of the log is missing"))?;
+    Positions::new(row.integer("previous")?, row.integer("head")?, count)
 }
 
 pub(super) async fn head(connection: &mut MySqlConnection) -> Result<Position, Error> {
@@ -41,28 +49,30 @@ pub(super) async fn append(connection: &mut MySqlConnection, entries: &[Revocati
     if entries.iter().any(|entry| entry.scope().id().len() > 512) {
         return Err(Error::new(ErrorKind::Misuse, "the name of what is to be revoked is longer than 512 bytes"));
     }
-    let row = |entry: &&Revocation| {
-        let (scope, at, end) = (entry.scope(), entry.position().get(), entry.expires_at().as_micros());
-        format!("({at}, {}, {}, {end})", scope.kind().code(), literal(scope.id()))
-    };
-    let rows: Vec<_> = entries.iter().map(|entry| row(&entry)).collect();
-    let log = format!("INSERT INTO signoff_log (position, kind, id, expires_at) VALUES {}", rows.join(", "));
-    sqlx::raw_sql(AssertSqlSafe(log)).execute(&mut *connection).await.map_err(database)?;
+    let mut sql = String::new();
+    insert(&mut sql, "signoff_log", entries.iter());
     let mut wide: Vec<_> = entries.iter().filter(|entry| cuts_sessions_off(entry.scope().kind())).collect();
-    if wide.is_empty() {
-        return Ok(());
+    if !wide.is_empty() {
+        wide.sort_by_key(|entry| (entry.scope().kind().code(), entry.scope().id().to_vec()));
+        // A later entry of a scope has the larger position; the latest expiry counts, so the row never says less than the log
+        // does. VALUES() is what MySQL calls old and MariaDB knows alone. In order, so that two nodes take their locks alike.
+        sql.push_str("; ");
+        insert(&mut sql, "signoff_cutoff", wide.into_iter());
+        sql.push_str(
+            " ON DUPLICATE KEY UPDATE position = GREATEST(signoff_cutoff.position, VALUES(position)), \
+             expires_at = GREATEST(signoff_cutoff.expires_at, VALUES(expires_at))",
+        );
     }
-    wide.sort_by_key(|entry| (entry.scope().kind().code(), entry.scope().id().to_vec()));
-    // A later entry of a scope has the larger position; the latest expiry counts, so the row never says less than the log
-    // does. VALUES() is what MySQL calls old and MariaDB knows alone. In order, so that two nodes take their locks alike.
-    let rows: Vec<_> = wide.iter().map(row).collect();
-    let cutoffs = format!(
-        "INSERT INTO signoff_cutoff (position, kind, id, expires_at) VALUES {} \
-         ON DUPLICATE KEY UPDATE position = GREATEST(signoff_cutoff.position, VALUES(position)), \
-         expires_at = GREATEST(signoff_cutoff.expires_at, VALUES(expires_at))",
-        rows.join(", ")
-    );
-    sqlx::raw_sql(AssertSqlSafe(cutoffs)).execute(connection).await.map(|_| ()).map_err(database)
+    text::rows(connection, sql).await.map(drop)
+}
+
+fn insert<'a>(sql: &mut String, table: &str, entries: impl Iterator<Item = &'a Revocation>) {
+    let mut insert = Insert::into(sql, &format!("{table} (position, kind, id, expires_at)"));
+    for entry in entries {
+        let (scope, at, end) = (entry.scope(), entry.position().get(), entry.expires_at().as_micros());
+        insert.row().number(integer(at)).number(scope.kind().code().into()).bytes(Some(scope.id())).number(end);
+    }
+    insert.end();
 }
 
 pub(super) async fn read(pool: &MySqlPool, after: Position, limit: u32) -> Result<LogRead, Error> {

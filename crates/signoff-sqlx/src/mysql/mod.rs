@@ -3,7 +3,6 @@
 //! What locks rows names its index. While a table is small the planner would rather read all of it, and so wait for rows that
 //! are no concern of the statement's while it holds others: two of that kind are a deadlock.
 
-mod asked;
 mod audit;
 mod create;
 mod elsewhere;

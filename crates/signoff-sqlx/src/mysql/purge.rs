@@ -5,8 +5,7 @@ use signoff::store::Purged;
 use signoff::time::Timestamp;
 use sqlx::mysql::MySqlPool;
 
-use super::READ_COMMITTED;
-use super::sign_off::list;
+use super::{READ_COMMITTED, text};
 use crate::error::database;
 use crate::rows::session_id;
 
@@ -30,7 +29,7 @@ pub(super) async fn run(pool: &MySqlPool, horizon: Timestamp, limit: u32) -> Res
             ("signoff_refresh", "signoff_refresh_by_session"),
             ("signoff_session", "PRIMARY"),
         ] {
-            let sql = format!("DELETE t FROM {table} AS t FORCE INDEX ({index}) WHERE t.sid IN ({})", list(&ended));
+            let sql = format!("DELETE t FROM {table} AS t FORCE INDEX ({index}) WHERE t.sid IN {}", text::list(&ended));
             let query = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
             sessions = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
         }

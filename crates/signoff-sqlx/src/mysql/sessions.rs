@@ -3,14 +3,11 @@
 use signoff::store::{SessionKey, Touch};
 use signoff::time::Timestamp;
 use signoff::{Error, Session, SessionId, Subject, TokenHash, Update};
-use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlPool};
 use sqlx::query::Query;
 
-use super::READ_COMMITTED;
-use super::asked::{ASKED, packed};
+use super::{READ_COMMITTED, text};
 use crate::error::database;
-use crate::pack::{hex, json};
 use crate::rows::{integer, session};
 
 /// Live at a time, as the contract has it. Statements that are prepared have `?` for the time, and bind it in its place with
@@ -118,29 +115,25 @@ pub(super) async fn update(
 }
 
 pub(super) async fn touch(pool: &MySqlPool, batch: &[Touch], now: Timestamp) -> Result<Vec<Session>, Error> {
-    let mut connection = pool.acquire().await.map_err(database)?;
-    // A stricter level, which the server may have as its default, would lock gaps between the cutoffs.
-    sqlx::raw_sql(READ_COMMITTED).execute(&mut *connection).await.map_err(database)?;
-    // The rows are locked in the order that they are asked for, which is that of their ids.
-    let sql = concat!(
-        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sid VARCHAR(32) CHARSET ascii PATH '$[0]' ERROR ON ERROR, \
-         idle_until BIGINT PATH '$[1]' ERROR ON ERROR)) AS asked \
-         STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) ON signoff_session.sid = UNHEX(asked.sid) \
-         SET last_seen_at = GREATEST(last_seen_at, ?), \
-         idle_expires_at = GREATEST(idle_expires_at, LEAST(asked.idle_until, expires_at)) WHERE",
-        live!()
-    );
-    let rows: Vec<_> =
-        batch.iter().map(|touch| (hex(touch.id.as_bytes()), touch.idle_expires_at.as_micros())).collect();
-    let query = sqlx::query(sql).bind(json(&rows)?).bind(now.as_micros());
-    bind_live(query, now).execute(&mut *connection).await.map_err(database)?;
-    // There is no UPDATE ... RETURNING. Who destroys a session in between has the last word: it is gone then.
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A stricter level, which the server may have as its default, would lock gaps between the cutoffs. There is no
+    // UPDATE ... RETURNING: who destroys a session in between has the last word, it is gone then.
     let sql = format!(
-        "SELECT signoff_session.* FROM {ASKED} STRAIGHT_JOIN signoff_session FORCE INDEX (PRIMARY) \
-         ON signoff_session.sid = UNHEX(asked.sid) WHERE{}",
-        live!()
+        concat!(
+            "{read_committed}; UPDATE signoff_session FORCE INDEX (PRIMARY) \
+             SET last_seen_at = GREATEST(last_seen_at, {now}), \
+             idle_expires_at = GREATEST(idle_expires_at, LEAST({ends}, expires_at)) WHERE sid IN {ids} AND",
+            live!("{now}"),
+            "; SELECT * FROM signoff_session FORCE INDEX (PRIMARY) WHERE sid IN {ids} AND",
+            live!("{now}")
+        ),
+        read_committed = READ_COMMITTED,
+        now = now.as_micros(),
+        ends = text::times(batch.iter().map(|touch| (&touch.id, touch.idle_expires_at))),
+        ids = text::list(batch.iter().map(|touch| &touch.id))
     );
-    let ids: Vec<_> = batch.iter().map(|touch| touch.id).collect();
-    let query = bind_live(sqlx::query(AssertSqlSafe(sql)).bind(packed(&ids)?), now);
-    query.fetch_all(&mut *connection).await.map_err(database)?.iter().map(session).collect()
+    let mut connection = pool.acquire().await.map_err(database)?;
+    text::rows(&mut connection, sql).await?.iter().map(session).collect()
 }

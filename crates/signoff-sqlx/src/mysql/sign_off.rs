@@ -6,22 +6,15 @@ use signoff::audit::AuditEvent;
 use signoff::store::{Revocation, SessionTarget, SignOff, SignedOff};
 use signoff::time::Timestamp;
 use signoff::{Error, Position, SessionId, Subject};
+use sqlx::Connection;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Connection};
 
-use super::{audit, group, log};
+use super::{audit, group, log, text};
 use crate::error::{damaged, database};
-use crate::pack::{hex, json, literal};
+use crate::pack::{hex, json};
 use crate::rows::{Dead, Fields, Positions, Record, dead, micros, position, session_id};
 use crate::sign_off::{self, Found, Ledger};
 use crate::steps;
-
-/// Ids for an IN list, in order, so that two batches that meet take their locks alike.
-pub(super) fn list(ids: &[SessionId]) -> String {
-    let mut ids: Vec<_> = ids.iter().map(|id| literal(id.as_bytes())).collect();
-    ids.sort_unstable();
-    ids.join(", ")
-}
 
 pub(super) async fn run(
     connection: &mut MySqlConnection,
@@ -98,10 +91,10 @@ impl Ledger for MySqlConnection {
     async fn destroy(&mut self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Dead>, Error> {
         let sql = format!(
             "SELECT sid, subject, expires_at FROM signoff_session FORCE INDEX (PRIMARY) \
-             WHERE sid IN ({}) AND destroyed_at = 0 FOR UPDATE",
-            list(ids)
+             WHERE sid IN {} AND destroyed_at = 0 FOR UPDATE",
+            text::list(ids)
         );
-        let found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *self).await.map_err(database)?;
+        let found = text::rows(self, sql).await?;
         bury(self, found.iter().map(dead).collect::<Result<_, _>>()?, now).await
     }
 
@@ -132,9 +125,8 @@ impl Ledger for MySqlConnection {
     }
 
     async fn known(&mut self, ids: &[SessionId]) -> Result<HashSet<SessionId>, Error> {
-        let sql = format!("SELECT sid FROM signoff_session WHERE sid IN ({})", list(ids));
-        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(self).await.map_err(database)?;
-        rows.iter().map(session_id).collect()
+        let sql = format!("SELECT sid FROM signoff_session WHERE sid IN {}", text::list(ids));
+        text::rows(self, sql).await?.iter().map(session_id).collect()
     }
 
     async fn head(&mut self) -> Result<Position, Error> {
@@ -159,11 +151,11 @@ async fn bury(connection: &mut MySqlConnection, found: Vec<Dead>, now: Timestamp
     if !found.is_empty() {
         let ids: Vec<_> = found.iter().map(|dead| dead.id).collect();
         let sql = format!(
-            "UPDATE signoff_session FORCE INDEX (PRIMARY) SET destroyed_at = {}, data = '', claims = NULL WHERE sid IN ({})",
+            "UPDATE signoff_session FORCE INDEX (PRIMARY) SET destroyed_at = {}, data = '', claims = NULL WHERE sid IN {}",
             now.as_micros(),
-            list(&ids)
+            text::list(&ids)
         );
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map_err(database)?;
+        text::rows(connection, sql).await?;
     }
     Ok(found)
 }
