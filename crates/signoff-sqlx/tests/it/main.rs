@@ -21,6 +21,7 @@ mod nodes;
 mod ordering;
 mod purges;
 mod refresh;
+mod refresh_lines;
 mod relays;
 mod replacing;
 mod restore;
