@@ -19,19 +19,22 @@ use std::error::Error;
 use std::path::Path;
 
 use database::Database;
-use signoff_benches::{Length, claim, file_system, remark};
+use signoff_benches::{Length, claim, file_system, flush_time, remark};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let length = Length::from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (files, servers) = (Path::new(env!("CARGO_TARGET_TMPDIR")), std::env::temp_dir());
     remark(format_args!(
-        "SQLite in WAL mode with synchronous=FULL on {}; PostgreSQL, and MariaDB without a binary log, with their \
-         durable defaults on {}, over Unix sockets.\nA logout recognises a token that was seen before, destroys the session, \
-         logs the revocation, writes the audit record, commits, and applies.",
-        file_system(Path::new(env!("CARGO_TARGET_TMPDIR"))),
-        file_system(&std::env::temp_dir()),
+        "SQLite in WAL mode with synchronous=FULL on {}, which confirms 4 KiB within {:.0?}; PostgreSQL, and MariaDB without a \
+         binary log, with their durable defaults on {}, {:.0?}, over Unix sockets.\nA logout recognises a token that was seen \
+         before, destroys the session, logs the revocation, writes the audit record, commits, and applies.",
+        file_system(files),
+        flush_time(files)?,
+        file_system(&servers),
+        flush_time(&servers)?,
     ));
     let words: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |names: [&str; 2]| words.is_empty() || names.iter().all(|name| selects(&words, name));
