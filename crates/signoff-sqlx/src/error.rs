@@ -17,7 +17,9 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
             Verdict::RolledBack => (ErrorKind::Unavailable, "the database preferred another transaction to this one"),
             Verdict::Unspeakable => (ErrorKind::Misuse, "a text or number is one that this database cannot hold"),
         },
+        // An answer that makes no sense is one that was cut off, or is of a server that is going down: it may have happened.
         sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signoff::audit::Context;
-use signoff::store::{Exchange, ExchangeOutcome, NewFamily, NewSession, Scope, SealedSuccessor, Target};
+use signoff::store::{Exchange, ExchangeOutcome, NewFamily, NewSession, Scope, SealedSuccessor, SessionKey, Target};
 use signoff::{ClientId, LogoutId, Position, Session, SessionId, Store, Subject, TokenHash};
 
 use crate::ordering::{add, at, end, login, sign_off};
@@ -117,5 +117,42 @@ async fn an_exchange_that_finds_its_session_live_is_before_the_logout_of_another
             raced += usize::from(!heads.is_empty());
         }
         assert!(raced > 12, "{database:?}: {raced} rounds had an exchange before the logout");
+    }
+}
+
+/// Each finds a thief and rotates another family's token in the same transaction, the other one meanwhile the other way round:
+/// none waits for the other for ever, and each session ends once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thieves_that_two_nodes_find_at_once_end_each_session_once() {
+    const PEOPLE: u8 = 40;
+    for database in Database::each() {
+        let nodes: [Arc<dyn Store>; 2] =
+            [Arc::from(database.join().await.unwrap()), Arc::from(database.join().await.unwrap())];
+        let mut ids = Vec::new();
+        for family in 0..PEOPLE {
+            ids.push(log_in(&*nodes[0], "alice", family).await);
+        }
+        let searches = nodes.each_ref().map(|node| {
+            let node = Arc::clone(node);
+            tokio::spawn(async move {
+                for family in 0..PEOPLE {
+                    let other = (family + PEOPLE / 2) % PEOPLE;
+                    let batch = [exchange(family, 9, 8), exchange(other, 0, 1)];
+                    while let Err(error) = node.exchange(&batch, at(1)).await {
+                        assert_eq!(error.kind(), signoff::ErrorKind::Unavailable, "a second deadlock in a row");
+                    }
+                }
+            })
+        });
+        for search in searches {
+            search.await.unwrap();
+        }
+        let log = nodes[0].log_after(Position::ZERO, 1_000).await.unwrap().page.entries;
+        for id in &ids {
+            let ends = log.iter().filter(|entry| entry.scope() == Scope::Session(id.as_bytes())).count();
+            assert_eq!(ends, 1, "{database:?}");
+            assert!(nodes[1].load_session(SessionKey::Id(id), at(2)).await.unwrap().is_none());
+        }
+        assert_eq!(log.len(), ids.len());
     }
 }

@@ -64,25 +64,34 @@ async fn try_at(signoff: &Signoff, line: &Proxy, way: Way, at: u64, how: Spoil) 
     is_told
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_is_cut_at_any_byte_of_a_refresh() {
-    for database in Database::each() {
-        let (line, by_line) = database.by_line();
-        let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
-        settings.refresh = Some(Refresh::default());
-        let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
-        let signoff = Signoff::open(by_line.join().await.unwrap(), keys, settings).await.unwrap();
-        for (way, bytes) in measure(&signoff, &line).await {
-            let (mut told, mut tried) = ([0, 0], 0);
-            for at in places(bytes) {
-                tried += 1;
-                for (how, told) in [Spoil::Cut, Spoil::CutAll].into_iter().zip(&mut told) {
-                    *told += u32::from(try_at(&signoff, &line, way, at, how).await);
-                }
+async fn cut_at_any_byte(database: Database) {
+    let (line, by_line) = database.by_line();
+    let mut settings = Settings::new("https://bank.example", "https://bank.example/api");
+    settings.refresh = Some(Refresh::default());
+    let keys = KeySet::new(SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap());
+    let signoff = Signoff::open(by_line.join().await.unwrap(), keys, settings).await.unwrap();
+    for (way, bytes) in measure(&signoff, &line).await {
+        let (mut told, mut tried) = ([0, 0], 0);
+        for at in places(bytes) {
+            tried += 1;
+            for (how, told) in [Spoil::Cut, Spoil::CutAll].into_iter().zip(&mut told) {
+                *told += u32::from(try_at(&signoff, &line, way, at, how).await);
             }
-            println!("{database:?} {way:?}: {tried} of {bytes} bytes, told {told:?}");
-            assert_eq!(told[0], tried, "one connection was cut, and a request is repeated on another");
         }
-        signoff.close().await;
+        println!("{database:?} {way:?}: {tried} of {bytes} bytes, told {told:?}");
+        assert_eq!(told[0], tried, "one connection was cut, and a request is repeated on another");
     }
+    signoff.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_to_postgres_that_is_cut_at_any_byte() {
+    let [_, postgres] = Database::each();
+    cut_at_any_byte(postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_to_mariadb_that_is_cut_at_any_byte() {
+    let [mariadb, _] = Database::each();
+    cut_at_any_byte(mariadb).await;
 }
