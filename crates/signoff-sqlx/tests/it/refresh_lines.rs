@@ -78,8 +78,8 @@ async fn cut_at_any_byte(database: Database) {
                 *told += u32::from(try_at(&signoff, &line, way, at, how).await);
             }
         }
-        println!("{database:?} {way:?}: {tried} of {bytes} bytes, told {told:?}");
-        assert_eq!(told[0], tried, "one connection was cut, and a request is repeated on another");
+        assert_eq!(told[0], tried, "{way:?}: one connection was cut, and a request is repeated on another");
+        assert!(told[1] * 4 < tried.max(8), "{way:?}: with no line at all, nothing can be known");
     }
     signoff.close().await;
 }
