@@ -1,4 +1,5 @@
-//! Many rows as one JSON text: the database unpacks it, so that a statement is prepared once for any number of rows.
+//! Many rows in one statement: as one JSON text that the database unpacks, so that it is prepared once for any number of rows, or as
+//! literals.
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use signoff::{Error, ErrorKind};

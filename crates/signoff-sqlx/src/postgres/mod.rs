@@ -26,6 +26,9 @@ server_store! {
     /// pooling). The tables are in the schema that the connection creates tables in (`search_path`), which signoff owns
     /// by an advisory lock; another schema of the same database is another store.
     ///
+    /// A pool that the application brings should `SET enable_seqscan = off` on its connections, for plans that are made while
+    /// tables are empty and kept when they are not.
+    ///
     /// Durable: `fsync`, `full_page_writes` and `synchronous_commit` are looked at when it is opened.
     PostgresStore, Postgres, PgPool
 }
