@@ -129,6 +129,10 @@ impl Ledger for MySqlConnection {
         text::rows(self, sql).await?.iter().map(session_id).collect()
     }
 
+    async fn lock_head(&mut self) -> Result<(), Error> {
+        text::rows(self, "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE".to_owned()).await.map(drop)
+    }
+
     async fn head(&mut self) -> Result<Position, Error> {
         log::head(self).await
     }

@@ -249,6 +249,11 @@ impl Ledger for PgConnection {
         rows.iter().map(session_id).collect()
     }
 
+    async fn lock_head(&mut self) -> Result<(), Error> {
+        let sql = "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE";
+        sqlx::query(sql).fetch_one(self).await.map(drop).map_err(database)
+    }
+
     async fn head(&mut self) -> Result<Position, Error> {
         log::head(self).await
     }

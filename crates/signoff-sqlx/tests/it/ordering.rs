@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signoff::audit::{AuditEvent, AuditKind, Context};
-use signoff::store::{CreateOutcome, NewSession, Scope, SessionTarget, SignOff, Target};
+use signoff::store::{CreateOutcome, IntentsOf, NewSession, Scope, SessionKey, SessionTarget, SignOff, Target};
 use signoff::time::Timestamp;
 use signoff::{Actor, Cause, ClientId, LogoutId, Position, Session, SessionId, Store, Subject};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -249,4 +249,46 @@ async fn a_reader_that_polls_misses_nothing() {
         assert!(written.len() > 200);
         assert_eq!(seen, written.into_values().collect::<Vec<_>>(), "{database:?}");
     }
+}
+
+/// A login that is committed after a logout of everything has looked for sessions, and before it has its position, is part of
+/// what that ends: destroyed, counted, and due in the other store that it has a session in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_slips_in_below_everywhere_is_destroyed_with_it() {
+    for database in Database::each() {
+        let store: Arc<dyn Store> = Arc::from(database.join().await.unwrap());
+        create(&*store, "alice", 9_000).await;
+        let late = SessionId::generate(at(0)).unwrap();
+        let (sleep, id) = match &database {
+            Database::MariaDb(_) => ("SLEEP(1)", format!("x'{}'", hex(&late))),
+            Database::Postgres(_) => ("pg_sleep(1)", format!("'\\x{}'", hex(&late))),
+        };
+        let end = at(9_000).as_micros();
+        let login = format!(
+            "BEGIN; SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE; SELECT {sleep}; \
+             UPDATE signoff_meta SET previous = head, head = head + 1 WHERE id = 1; \
+             INSERT INTO signoff_session (sid, subject, client_id, born, created_at, authenticated_at, last_seen_at, \
+             idle_expires_at, expires_at, version, data) \
+             SELECT {id}, 'alice', 'app', head, 1, 1, 1, {end}, {end}, 1, '' FROM signoff_meta; \
+             INSERT INTO signoff_elsewhere (sid, n, subject, destroyer, handle, ended, attempts, retry_at) \
+             VALUES ({id}, 0, 'alice', 'redis', 'key', 0, 0, {end}); COMMIT"
+        );
+        let slips_in = {
+            let database = database.clone();
+            tokio::spawn(async move { database.execute(&login).await })
+        };
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let everywhere =
+            Target::Subject { subject: Subject::new("alice").unwrap(), except: None, revoke_until: at(9_060) };
+        let ended = store.sign_off(&[sign_off(everywhere)], at(1)).await.unwrap();
+        slips_in.await.unwrap();
+        assert_eq!(ended.outcomes[0].destroyed, 2, "{database:?}");
+        assert!(store.load_session(SessionKey::Id(&late), at(2)).await.unwrap().is_none());
+        let due = store.intents(IntentsOf::Due, 10, at(2)).await.unwrap();
+        assert_eq!(due.iter().map(|intent| intent.key.session).collect::<Vec<_>>(), [late], "{database:?}");
+    }
+}
+
+fn hex(id: &SessionId) -> String {
+    id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
