@@ -28,8 +28,16 @@ pub(crate) trait Ledger: Send {
     /// Those of the sessions that have a row.
     fn known(&mut self, ids: &[SessionId]) -> impl Future<Output = Result<HashSet<SessionId>, Error>> + Send;
 
-    /// Locks the head of the log until the transaction ends: nobody else begins or ends a session.
-    fn lock_head(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Locks the head of the log, and then destroys sessions of these subjects again. A login may have been committed since they
+    /// were, below the position that the revocation of its person is about to get: cut off, but neither destroyed nor counted, and
+    /// what belongs to it elsewhere would live on. From here on there is none.
+    ///
+    /// What somebody has locked is left to them: they wait for the head, so to wait for them would be a circle.
+    fn destroy_late(
+        &mut self,
+        subjects: &[&Subject],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send;
 
     /// The position that was handed out last.
     fn head(&mut self) -> impl Future<Output = Result<Position, Error>> + Send;
@@ -64,10 +72,11 @@ pub(crate) async fn run(ledger: &mut impl Ledger, batch: &[SignOff], now: Timest
     let subjects: Vec<_> = batch.iter().filter_map(subject).collect();
     if !subjects.is_empty() {
         dead.append(&mut ledger.destroy_of(&subjects, now).await?);
-        // A login may have been committed meanwhile, below the position that the revocation of its person is about to get: cut
-        // off, but neither destroyed nor counted, and what belongs to it elsewhere would live on. From here on there is none.
-        ledger.lock_head().await?;
-        dead.append(&mut ledger.destroy_of(&subjects, now).await?);
+        let whole: Vec<_> =
+            subjects.iter().filter(|(_, spared)| spared.is_none()).map(|(subject, _)| *subject).collect();
+        if !whole.is_empty() {
+            dead.append(&mut ledger.destroy_late(&whole, now).await?);
+        }
     }
     let draft = Draft::new(batch, &dead, &known, now);
     steps::reached("sign-off: destroyed");

@@ -129,8 +129,15 @@ impl Ledger for MySqlConnection {
         text::rows(self, sql).await?.iter().map(session_id).collect()
     }
 
-    async fn lock_head(&mut self) -> Result<(), Error> {
-        text::rows(self, "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE".to_owned()).await.map(drop)
+    async fn destroy_late(&mut self, subjects: &[&Subject], now: Timestamp) -> Result<Vec<Dead>, Error> {
+        text::rows(self, "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE".to_owned()).await?;
+        let sql = format!(
+            "SELECT sid, subject, expires_at FROM signoff_session FORCE INDEX (signoff_session_by_subject) \
+             WHERE subject IN {} AND destroyed_at = 0 FOR UPDATE SKIP LOCKED",
+            text::list(subjects.iter().copied())
+        );
+        let found = text::rows(self, sql).await?;
+        bury(self, found.iter().map(dead).collect::<Result<_, _>>()?, now).await
     }
 
     async fn head(&mut self) -> Result<Position, Error> {

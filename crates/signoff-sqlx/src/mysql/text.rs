@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use signoff::time::Timestamp;
-use signoff::{Error, SessionId, TokenHash};
+use signoff::{Error, SessionId, Subject, TokenHash};
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
@@ -44,6 +44,12 @@ impl Id for SessionId {
 impl Id for TokenHash {
     fn bytes(&self) -> &[u8] {
         self.as_bytes()
+    }
+}
+
+impl Id for Subject {
+    fn bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
     }
 }
 

@@ -249,9 +249,16 @@ impl Ledger for PgConnection {
         rows.iter().map(session_id).collect()
     }
 
-    async fn lock_head(&mut self) -> Result<(), Error> {
-        let sql = "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE";
-        sqlx::query(sql).fetch_one(self).await.map(drop).map_err(database)
+    async fn destroy_late(&mut self, subjects: &[&Subject], now: Timestamp) -> Result<Vec<Dead>, Error> {
+        let lock = "SELECT head FROM signoff_meta WHERE id = 1 FOR UPDATE";
+        sqlx::query(lock).fetch_one(&mut *self).await.map_err(database)?;
+        let sql = "WITH late AS MATERIALIZED (SELECT sid FROM signoff_session WHERE subject = ANY ($2) \
+                   AND destroyed_at IS NULL FOR UPDATE SKIP LOCKED) \
+                   UPDATE signoff_session SET destroyed_at = $1, data = '', claims = NULL \
+                   WHERE sid = ANY (ARRAY(SELECT sid FROM late)) RETURNING sid, subject, expires_at";
+        let names: Vec<_> = subjects.iter().map(|subject| subject.as_str()).collect();
+        let query = sqlx::query(sql).bind(now.as_micros()).bind(names);
+        query.fetch_all(self).await.map_err(database)?.iter().map(dead).collect()
     }
 
     async fn head(&mut self) -> Result<Position, Error> {

@@ -143,8 +143,8 @@ impl Ledger for SqliteConnection {
     }
 
     // There is one writer at a time.
-    async fn lock_head(&mut self) -> Result<(), Error> {
-        Ok(())
+    async fn destroy_late(&mut self, _: &[&Subject], _: Timestamp) -> Result<Vec<Dead>, Error> {
+        Ok(Vec::new())
     }
 
     async fn head(&mut self) -> Result<Position, Error> {
