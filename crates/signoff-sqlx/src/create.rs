@@ -98,7 +98,7 @@ pub(crate) async fn run(
     now: Timestamp,
 ) -> Result<CreatedSessions, Error> {
     steps::reached("create: begun");
-    let replaced: Vec<_> = replaced(batch);
+    let replaced = replaced(batch);
     let mut old = HashMap::new();
     if !replaced.is_empty() || look == Look::First {
         births.lock(&replaced).await?;
@@ -137,15 +137,21 @@ pub(crate) async fn run(
 }
 
 /// The sessions whose place is to be taken, once each, in order, so that two batches that meet take their locks alike.
-pub(crate) fn replaced(batch: &[NewSession]) -> Vec<SessionId> {
+fn replaced(batch: &[NewSession]) -> Vec<SessionId> {
     let mut ids: Vec<_> = batch.iter().filter_map(|new| new.replaces.as_ref().map(|replace| replace.id)).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
 }
 
+/// Whether nothing is looked at, replaced or linked: a database may do that as one thing.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn is_births_alone(batch: &[NewSession], look: Look) -> bool {
+    look == Look::Never && replaced(batch).is_empty() && !batch.iter().any(is_linked)
+}
+
 /// Whether sessions of other stores belong to it.
-pub(crate) fn is_linked(new: &NewSession) -> bool {
+fn is_linked(new: &NewSession) -> bool {
     !new.session.elsewhere.is_empty()
 }
 

@@ -1,18 +1,13 @@
-//! The transaction of refreshes: read families and sessions, let `signoff` decide, write, commit. A batch takes as many
-//! statements as a single refresh.
+//! What becomes of refreshes: families and sessions as they were read, what `signoff` decides about them, and what is to be written.
 
 use std::collections::HashMap;
-use std::future::Future;
 
-use signoff::store::{
-    Decision, Exchange, ExchangeOutcome, Exchanged, Family, LogPage, Repeated, SealedSuccessor, SignOff,
-};
+use signoff::store::{Decision, Exchange, ExchangeOutcome, Family, LogPage, Repeated, SealedSuccessor, SignOff};
 use signoff::time::Timestamp;
 use signoff::{Error, LogoutId, Position, Session, TokenHash};
 
 use crate::error::damaged;
 use crate::rows::{Fields, session, timestamp};
-use crate::sign_off::{self, Ledger};
 use crate::steps;
 
 /// A family and its session, as they are after the requests so far.
@@ -24,36 +19,6 @@ pub(crate) struct State {
     is_live: bool,
     /// The requests so far rotated it, or found a token used before.
     is_changed: bool,
-}
-
-/// What a database does in an exchange, each verb in a constant number of statements.
-pub(crate) trait Families: Ledger {
-    /// The families with these keys and their sessions, as [`state`] reads them, and the head of the log.
-    ///
-    /// They stay as they are until the transaction ends: nobody else exchanges a token of them or signs a session off, by
-    /// whatever scope. Sessions are locked before the head of the log, as in a sign-off, so the two cannot deadlock.
-    fn read(
-        &mut self,
-        keys: &[TokenHash],
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(Vec<State>, Position), Error>> + Send;
-
-    /// Writes families, and when their sessions were used.
-    fn write(&mut self, changed: &[State]) -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-/// Everything but the commit.
-pub(crate) async fn run(families: &mut impl Families, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
-    steps::reached("exchange: begun");
-    let (read, head) = families.read(&keys(batch), now).await?;
-    let Decided { outcomes, changed, thefts } = Decided::new(read, batch, now);
-    if !changed.is_empty() {
-        families.write(&changed).await?;
-    }
-    steps::reached("exchange: written");
-    let page = if thefts.is_empty() { nothing(head) } else { sign_off::run(families, &thefts, now).await?.page };
-    steps::reached("exchange: before the commit");
-    Ok(Exchanged { outcomes, page })
 }
 
 /// The families that a batch names.

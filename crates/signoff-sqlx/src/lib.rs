@@ -36,6 +36,8 @@ mod elsewhere;
 mod error;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod exchange;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod families;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod migrations;
 #[cfg(feature = "mysql")]

@@ -9,7 +9,7 @@ use sqlx::mysql::MySqlConnection;
 use super::sessions::live;
 use super::text::{self, Insert, push};
 use super::{audit, elsewhere, log};
-use crate::create::{self, Birth, Births, Look, Old, Taken, is_linked, looking_twice, old, replaced, taken};
+use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, taken};
 use crate::error::{conflict, database};
 use crate::rows::{Positions, integer};
 
@@ -28,7 +28,7 @@ async fn attempt(
     now: Timestamp,
 ) -> Result<CreatedSessions, Error> {
     // Nothing but births: they are one text, which is the whole transaction.
-    if look == Look::Never && replaced(batch).is_empty() && !batch.iter().any(is_linked) {
+    if create::is_births_alone(batch, look) {
         return create::run(connection, batch, look, now).await;
     }
     let mut transaction = connection.begin().await.map_err(database)?;

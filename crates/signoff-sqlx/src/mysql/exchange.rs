@@ -15,7 +15,7 @@ use crate::{sign_off, steps};
 
 /// How the head of the log is locked. Exchanges keep sign-offs away, but not each other. Who finds a thief appends to the log:
 /// it begins again with the whole lock, because two that wait for each other to let go of their shares are a deadlock.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Head {
     Shared,
     Exclusive,
@@ -27,41 +27,32 @@ pub(super) async fn run(
     now: Timestamp,
 ) -> Result<Exchanged, Error> {
     steps::reached("exchange: begun");
-    let shared = attempt(connection, batch, now, Head::Shared).await;
-    let exchanged = match text::ended(connection, shared).await? {
-        Some(exchanged) => Some(exchanged),
-        None => {
-            let alone = attempt(connection, batch, now, Head::Exclusive).await;
-            text::ended(connection, alone).await?
-        }
-    };
+    let done = transact(connection, batch, now).await;
+    let exchanged = text::ended(connection, done).await?;
     steps::reached("exchange: committed");
-    exchanged.ok_or_else(|| damaged("an exchange that has the head of the log cannot come to nothing"))
+    Ok(exchanged)
 }
 
-/// `None`: there is a thief, and nothing happened yet.
-async fn attempt(
-    connection: &mut MySqlConnection,
-    batch: &[Exchange],
-    now: Timestamp,
-    lock: Head,
-) -> Result<Option<Exchanged>, Error> {
-    let (read, head) = read(connection, &exchange::keys(batch), now, lock).await?;
-    let Decided { outcomes, changed, thefts } = Decided::new(read, batch, now);
+async fn transact(connection: &mut MySqlConnection, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
+    let keys = exchange::keys(batch);
+    let (mut states, mut head) = read(connection, &keys, now, Head::Shared).await?;
+    let mut decided = Decided::new(states, batch, now);
+    if !decided.thefts.is_empty() {
+        text::rows(connection, "ROLLBACK".to_owned()).await?;
+        (states, head) = read(connection, &keys, now, Head::Exclusive).await?;
+        decided = Decided::new(states, batch, now);
+    }
+    let Decided { outcomes, changed, thefts } = decided;
     if thefts.is_empty() {
         text::rows(connection, format!("{}COMMIT", write(&changed))).await?;
-        return Ok(Some(Exchanged { outcomes, page: exchange::nothing(head) }));
-    }
-    if lock == Head::Shared {
-        text::rows(connection, "ROLLBACK".to_owned()).await?;
-        return Ok(None);
+        return Ok(Exchanged { outcomes, page: exchange::nothing(head) });
     }
     text::rows(connection, write(&changed)).await?;
     steps::reached("exchange: written");
     let page = sign_off::run(connection, &thefts, now).await?.page;
     steps::reached("exchange: before the commit");
     text::rows(connection, "COMMIT".to_owned()).await?;
-    Ok(Some(Exchanged { outcomes, page }))
+    Ok(Exchanged { outcomes, page })
 }
 
 /// Locks sessions and families, then the head, and only then reads, because what is read must not be older than the locks.

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::sessions::{bytes, live};
 use super::{audit, elsewhere};
-use crate::create::{self, Birth, Births, Look, Old, Taken, is_linked, looking_twice, old, replaced, taken};
+use crate::create::{self, Birth, Births, Look, Old, Taken, looking_twice, old, taken};
 use crate::error::{conflict, database};
 use crate::rows::{Fields, Positions, Record, integer};
 
@@ -27,7 +27,7 @@ async fn attempt(
     now: Timestamp,
 ) -> Result<CreatedSessions, Error> {
     // Nothing but births: they are one statement, which is the whole transaction, in one hop.
-    if look == Look::Never && replaced(batch).is_empty() && !batch.iter().any(is_linked) {
+    if create::is_births_alone(batch, look) {
         return create::run(connection, batch, look, now).await;
     }
     let mut transaction = connection.begin().await.map_err(database)?;

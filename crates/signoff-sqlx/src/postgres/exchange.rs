@@ -1,4 +1,4 @@
-//! Families of refresh tokens in PostgreSQL: SQL and binding. The order of things is in [`crate::exchange`].
+//! Families of refresh tokens in PostgreSQL: SQL and binding. The order of things is in [`crate::families`].
 
 use signoff::store::{Exchange, Exchanged};
 use signoff::time::Timestamp;
@@ -8,13 +8,14 @@ use sqlx::postgres::{PgConnection, PgPool};
 
 use super::sessions::live;
 use crate::error::database;
-use crate::exchange::{self, Families, State, state};
+use crate::exchange::{State, state};
+use crate::families::{self, Families};
 use crate::rows::{Fields, integer, position, session};
 use crate::steps;
 
 pub(super) async fn run(connection: &mut PgConnection, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
     let mut transaction = connection.begin().await.map_err(database)?;
-    let exchanged = exchange::run(&mut *transaction, batch, now).await?;
+    let exchanged = families::run(&mut *transaction, batch, now).await?;
     transaction.commit().await.map_err(database)?;
     steps::reached("exchange: committed");
     Ok(exchanged)

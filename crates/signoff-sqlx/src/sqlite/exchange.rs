@@ -1,4 +1,4 @@
-//! Families of refresh tokens in SQLite: SQL and binding. The order of things is in [`crate::exchange`].
+//! Families of refresh tokens in SQLite: SQL and binding. The order of things is in [`crate::families`].
 
 use signoff::time::Timestamp;
 use signoff::{Error, Position, Session, TokenHash};
@@ -8,7 +8,8 @@ use sqlx::sqlite::SqlitePool;
 use super::log;
 use super::sessions::live;
 use crate::error::database;
-use crate::exchange::{Families, State, state};
+use crate::exchange::{State, state};
+use crate::families::Families;
 use crate::pack::{hex, json};
 use crate::rows::{integer, session};
 

@@ -215,7 +215,7 @@ impl Store for SqliteStore {
 
     async fn exchange(&self, batch: &[Exchange], now: Timestamp) -> Result<Exchanged, Error> {
         let mut transaction = self.begin().await?;
-        let exchanged = crate::exchange::run(&mut *transaction, batch, now).await?;
+        let exchanged = crate::families::run(&mut *transaction, batch, now).await?;
         transaction.commit().await.map_err(database)?;
         steps::reached("exchange: committed");
         Ok(exchanged)

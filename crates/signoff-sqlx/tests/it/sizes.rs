@@ -157,7 +157,6 @@ async fn no_verb_reads_more_when_the_tables_are_full() {
         for (index, count) in &mut after {
             *count -= before.get(index).copied().unwrap_or_default();
         }
-        println!("{database:?}: {after:?}");
         assert!(after.values().all(|count| *count < FEW), "{database:?}: {after:#?}");
         assert!(after.values().any(|count| *count > 0), "nothing was counted");
     }
